@@ -1,0 +1,243 @@
+/** Whose fault an error is. Callers' faults are 4xx, everything else 5xx (or 429 from upstream). */
+export type Fault = 'caller' | 'upstream' | 'us';
+
+interface ErrorRow {
+  status: number;
+  fault: Fault;
+  /** True where the same call may succeed later without a change. */
+  retryable: boolean;
+  en: string;
+  ja: string;
+}
+
+/**
+ * The one table of errors. `{name}` in a message is filled from the error's `values`.
+ * The code is the doc anchor: docs/reference/errors.md#<code>.
+ */
+export const ERRORS = {
+  invalid_request: {
+    status: 400, fault: 'caller', retryable: false,
+    en: 'The request is not valid: {problem}',
+    ja: 'リクエストが正しくありません: {problem}',
+  },
+  invalid_json: {
+    status: 400, fault: 'caller', retryable: false,
+    en: 'The body is not valid JSON.',
+    ja: '本文が正しい JSON ではありません。',
+  },
+  unsupported_parameter: {
+    status: 400, fault: 'caller', retryable: false,
+    en: 'The target of route "{route}" cannot carry: {parameters}. Remove it or choose another route.',
+    ja: 'ルート「{route}」の接続先では {parameters} を扱えません。取り除くか、別のルートを選んでください。',
+  },
+  context_too_long: {
+    status: 400, fault: 'caller', retryable: false,
+    en: 'The prompt does not fit into the context window of the model.',
+    ja: 'プロンプトがモデルのコンテキスト長を超えています。',
+  },
+  content_refused: {
+    status: 400, fault: 'caller', retryable: false,
+    en: 'The upstream refused the content of the request by its policy.',
+    ja: '上流のポリシーによりリクエストの内容が拒否されました。',
+  },
+  missing_key: {
+    status: 401, fault: 'caller', retryable: false,
+    en: 'No API key was given. Send "Authorization: Bearer <key>" or "x-api-key: <key>".',
+    ja: 'API キーがありません。「Authorization: Bearer <キー>」または「x-api-key: <キー>」を送ってください。',
+  },
+  invalid_key: {
+    status: 401, fault: 'caller', retryable: false,
+    en: 'The API key is not known, revoked or expired.',
+    ja: 'API キーが登録されていないか、取り消されたか、期限切れです。',
+  },
+  budget_exhausted: {
+    status: 402, fault: 'caller', retryable: false,
+    en: 'The budget of this key is used up for this period.',
+    ja: 'このキーの今期の予算を使い切りました。',
+  },
+  unpriced_model: {
+    status: 402, fault: 'caller', retryable: false,
+    en: 'The model "{model}" has no known price, and a key with a budget may not call it.',
+    ja: 'モデル「{model}」の価格が登録されていないため、予算付きのキーでは呼び出せません。',
+  },
+  forbidden: {
+    status: 403, fault: 'caller', retryable: false,
+    en: 'This key may not do that: {action}.',
+    ja: 'このキーには許可されていません: {action}。',
+  },
+  route_forbidden: {
+    status: 403, fault: 'caller', retryable: false,
+    en: 'This key may not use the model "{route}".',
+    ja: 'このキーではモデル「{route}」を使えません。',
+  },
+  route_not_found: {
+    status: 404, fault: 'caller', retryable: false,
+    en: 'There is no model "{route}". Known models: {known}.',
+    ja: 'モデル「{route}」はありません。使えるモデル: {known}。',
+  },
+  collection_not_found: {
+    status: 404, fault: 'caller', retryable: false,
+    en: 'There is no collection "{collection}".',
+    ja: 'コレクション「{collection}」はありません。',
+  },
+  document_not_found: {
+    status: 404, fault: 'caller', retryable: false,
+    en: 'There is no document "{document}" in the collection "{collection}".',
+    ja: 'コレクション「{collection}」に文書「{document}」はありません。',
+  },
+  not_found: {
+    status: 404, fault: 'caller', retryable: false,
+    en: 'There is nothing at {path}. GET /openapi.json lists every address.',
+    ja: '{path} には何もありません。アドレスの一覧は GET /openapi.json にあります。',
+  },
+  method_not_allowed: {
+    status: 405, fault: 'caller', retryable: false,
+    en: '{path} does not take {method}.',
+    ja: '{path} は {method} を受け付けません。',
+  },
+  fingerprint_mismatch: {
+    status: 409, fault: 'caller', retryable: false,
+    en: 'The collection "{collection}" was built with {have}, not with {want}. Index it into a new collection.',
+    ja: 'コレクション「{collection}」は {have} で作られており、{want} とは混ぜられません。新しいコレクションに登録してください。',
+  },
+  conflict: {
+    status: 409, fault: 'caller', retryable: false,
+    en: 'That is in conflict with what exists: {problem}',
+    ja: '既存のものと矛盾します: {problem}',
+  },
+  body_too_large: {
+    status: 413, fault: 'caller', retryable: false,
+    en: 'The body is larger than {limit} bytes.',
+    ja: '本文が {limit} バイトを超えています。',
+  },
+  unsupported_media: {
+    status: 415, fault: 'caller', retryable: false,
+    en: 'Files of the type "{type}" cannot be read. Known types: {known}.',
+    ja: '「{type}」形式のファイルは読めません。読める形式: {known}。',
+  },
+  unreadable_document: {
+    status: 422, fault: 'caller', retryable: false,
+    en: 'The document "{document}" cannot be read: {problem}',
+    ja: '文書「{document}」を読めません: {problem}',
+  },
+  rate_limited: {
+    status: 429, fault: 'caller', retryable: true,
+    en: 'The limit of this key is reached: {limit}. Try again in {seconds} s.',
+    ja: 'このキーの上限に達しました: {limit}。{seconds} 秒後にもう一度お試しください。',
+  },
+  caller_left: {
+    status: 499, fault: 'caller', retryable: false,
+    en: 'The caller closed the connection before the answer was complete.',
+    ja: '回答の完了前に呼び出し側が接続を閉じました。',
+  },
+  internal: {
+    status: 500, fault: 'us', retryable: true,
+    en: 'Something went wrong on our side. The log has the cause under this request id.',
+    ja: 'こちら側で問題が起きました。原因はこのリクエスト ID でログに記録されています。',
+  },
+  upstream_rejected: {
+    status: 400, fault: 'caller', retryable: false,
+    en: 'The upstream rejected the request: {problem}',
+    ja: '上流がリクエストを受け付けませんでした: {problem}',
+  },
+  upstream_credential: {
+    status: 502, fault: 'upstream', retryable: false,
+    en: 'The upstream did not accept our credential for "{target}". "sekisho doctor" says how to mend it.',
+    ja: '上流が「{target}」の認証情報を受け付けませんでした。「sekisho doctor」で直し方を確認できます。',
+  },
+  upstream_not_found: {
+    status: 502, fault: 'upstream', retryable: false,
+    en: 'The upstream of "{target}" does not know the model or the address.',
+    ja: '「{target}」の上流にそのモデルまたはアドレスがありません。',
+  },
+  upstream_rate_limited: {
+    status: 429, fault: 'upstream', retryable: true,
+    en: 'The upstream of "{target}" limits our rate.',
+    ja: '「{target}」の上流でレート制限を受けています。',
+  },
+  upstream_failed: {
+    status: 502, fault: 'upstream', retryable: true,
+    en: 'The upstream of "{target}" failed.',
+    ja: '「{target}」の上流で障害が起きました。',
+  },
+  upstream_unreachable: {
+    status: 502, fault: 'upstream', retryable: true,
+    en: 'The upstream of "{target}" cannot be reached.',
+    ja: '「{target}」の上流に接続できません。',
+  },
+  upstream_broken: {
+    status: 502, fault: 'upstream', retryable: true,
+    en: 'The upstream of "{target}" broke off or sent something that is not an answer.',
+    ja: '「{target}」の上流の回答が途中で切れたか、正しい形式ではありませんでした。',
+  },
+  upstream_timeout: {
+    status: 504, fault: 'upstream', retryable: true,
+    en: 'The upstream of "{target}" did not answer in time ({phase}).',
+    ja: '「{target}」の上流が時間内に応答しませんでした（{phase}）。',
+  },
+  storage_unavailable: {
+    status: 503, fault: 'us', retryable: true,
+    en: 'A store cannot be reached right now. Nothing that was acknowledged is lost.',
+    ja: '現在ストレージに接続できません。受理済みのデータは失われていません。',
+  },
+  overloaded: {
+    status: 503, fault: 'us', retryable: true,
+    en: 'Too much at once: {problem}. Try again shortly.',
+    ja: '混み合っています: {problem}。しばらくしてからもう一度お試しください。',
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export type Language = 'en' | 'ja';
+
+export interface ErrorOptions {
+  /** What fills the placeholders of the message. Never secrets, never upstream bodies. */
+  values?: Record<string, string | number>;
+  /** For the log only. */
+  cause?: unknown;
+  /** The field at fault, as the dialects name it (`messages[0].role`). */
+  param?: string;
+  retryAfterMs?: number;
+}
+
+/** The one error that crosses rooms. Its message is English; `messageIn` gives either language. */
+export class SekishoError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly fault: Fault;
+  readonly retryable: boolean;
+  readonly values: Record<string, string | number>;
+  readonly param: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, options: ErrorOptions = {}) {
+    const row: ErrorRow = ERRORS[code];
+    super(fill(row.en, options.values ?? {}), { cause: options.cause });
+    this.name = 'SekishoError';
+    this.code = code;
+    this.status = row.status;
+    this.fault = row.fault;
+    this.retryable = row.retryable;
+    this.values = options.values ?? {};
+    this.param = options.param;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  messageIn(language: Language): string {
+    return fill(ERRORS[this.code][language], this.values);
+  }
+}
+
+/**
+ * The one translator from whatever was thrown. A SekishoError stays itself; an abort is the caller
+ * leaving; everything else is ours and keeps its cause for the log.
+ */
+export function toSekishoError(thrown: unknown): SekishoError {
+  if (thrown instanceof SekishoError) return thrown;
+  if (thrown instanceof Error && thrown.name === 'AbortError') return new SekishoError('caller_left', { cause: thrown });
+  return new SekishoError('internal', { cause: thrown });
+}
+
+function fill(template: string, values: Record<string, string | number>): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? '?'));
+}

@@ -1,0 +1,20 @@
+import type { Price } from './money.ts';
+
+/** One upstream model at one provider endpoint. */
+export interface Target {
+  /** `provider/model`, unique. */
+  name: string;
+  provider: string;
+  model: string;
+  weight: number;
+  price?: Price;
+}
+
+/** A public model name and the targets it resolves to, in the order of fallback. */
+export interface Route {
+  name: string;
+  targets: Target[];
+  /** What the route can do, as /v1/models says. */
+  kinds: ('chat' | 'embedding')[];
+  description?: string;
+}

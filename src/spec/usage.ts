@@ -1,0 +1,28 @@
+/**
+ * What one call used, in tokens. The four token counts of a call are disjoint where priced:
+ * `inputTokens` includes `cachedInputTokens` and `cacheWriteTokens`; `outputTokens` includes `reasoningTokens`.
+ */
+export interface Usage {
+  inputTokens: number;
+  outputTokens: number;
+  /** Part of inputTokens that the upstream read from its prompt cache. */
+  cachedInputTokens: number;
+  /** Part of inputTokens that the upstream wrote to its prompt cache. */
+  cacheWriteTokens: number;
+  /** Part of outputTokens spent on reasoning. */
+  reasoningTokens: number;
+  /** `reported` by the upstream, or `estimated` by us where it stayed silent. */
+  basis: 'reported' | 'estimated';
+}
+
+/** A usage of nothing, to build on. */
+export function noUsage(basis: Usage['basis'] = 'estimated'): Usage {
+  return {
+    inputTokens: 0,
+    outputTokens: 0,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    reasoningTokens: 0,
+    basis,
+  };
+}
