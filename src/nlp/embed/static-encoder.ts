@@ -1,0 +1,87 @@
+import { readStaticModel } from './read-static-model.ts';
+import { createStaticTokenizer, type RowSink } from './static-tokenizer.ts';
+
+/** Turns text into vectors by a table of token vectors; no network, no state but a bounded cache of words. */
+export interface StaticEncoder {
+  /** Name of the model, as its file gives it. */
+  readonly id: string;
+  readonly dimensions: number;
+  /** Changes whenever any byte of the model does; goes into an index's version. */
+  readonly fingerprint: string;
+  /** Unit vector of `dimensions` floats; all zeros when no token of the text is known. */
+  encode(text: string): Float32Array;
+  /** The text's tokens with their rows, one after the other; a row's length is the token's weight in the mean. */
+  tokenVectors(text: string): TokenVectors;
+  /** Tokens of this model's own vocabulary, not of any language model's. */
+  countTokens(text: string): number;
+}
+
+/** `vectors` holds `tokens.length` rows of `dimensions` floats. */
+export interface TokenVectors {
+  readonly tokens: readonly string[];
+  readonly vectors: Float32Array;
+}
+
+/**
+ * Encoder over the bytes of a model file (layout: models/static-en-ja/README.md), which stay in use and unchanged.
+ *
+ * A text's vector is the sum of its tokens' rows, scaled to length 1 (static embeddings after Model2Vec, Minish 2024).
+ * The sum runs over the packed nibbles; their offset of 8 is taken off once at the end. Any string is safe, lone
+ * surrogates and NUL included. Time is linear in the length of the text. Throws RangeError on damaged bytes.
+ */
+export function createStaticEncoder(bytes: Uint8Array): StaticEncoder {
+  const { id, dimensions, entries, costs, scales, nibbles, fingerprint } = readStaticModel(bytes);
+  const tokenizer = createStaticTokenizer(entries, costs);
+  const half = dimensions / 2;
+  const sink: RowSink = { rows: new Int32Array(1024) };
+  const sums = new Float64Array(dimensions);
+
+  /** Adds the row to `sums`, without the offset of its nibbles; gives its scale. */
+  const add = (row: number): number => {
+    const scale = scales[row] ?? 0;
+    const start = row * half;
+    for (let pair = 0, column = 0; pair < half; pair += 1, column += 2) {
+      const byte = nibbles[start + pair] ?? 0;
+      sums[column] = (sums[column] ?? 0) + scale * (byte & 15);
+      sums[column + 1] = (sums[column + 1] ?? 0) + scale * (byte >> 4);
+    }
+    return scale;
+  };
+
+  return {
+    id,
+    dimensions,
+    fingerprint,
+    encode(text) {
+      const count = tokenizer.tokenize(text, sink);
+      sums.fill(0);
+      let scaled = 0;
+      for (let at = 0; at < count; at += 1) scaled += add(sink.rows[at] ?? 0);
+      const offset = 8 * scaled;
+      let square = 0;
+      for (let column = 0; column < dimensions; column += 1) {
+        const value = (sums[column] ?? 0) - offset;
+        sums[column] = value;
+        square += value * value;
+      }
+      const vector = new Float32Array(dimensions);
+      const factor = square > 0 ? 1 / Math.sqrt(square) : 0;
+      for (let column = 0; column < dimensions; column += 1) vector[column] = (sums[column] ?? 0) * factor;
+      return vector;
+    },
+    tokenVectors(text) {
+      const count = tokenizer.tokenize(text, sink);
+      const vectors = new Float32Array(count * dimensions);
+      const tokens: string[] = [];
+      for (let at = 0; at < count; at += 1) {
+        const row = sink.rows[at] ?? 0;
+        tokens.push(entries[row] ?? '');
+        sums.fill(0);
+        const offset = 8 * add(row);
+        for (let column = 0; column < dimensions; column += 1) vectors[at * dimensions + column] = (sums[column] ?? 0) - offset;
+      }
+      return { tokens, vectors };
+    },
+    countTokens: (text) => tokenizer.tokenize(text, sink),
+  };
+}
