@@ -1,0 +1,135 @@
+import {
+  Field,
+  FixedSizeList,
+  Float32,
+  Int32,
+  List,
+  RecordBatch,
+  Schema,
+  Struct,
+  Table,
+  Utf8,
+  makeData,
+} from 'apache-arrow';
+import type { Data, Vector } from 'apache-arrow';
+import type { ChunkRow, IndexHit } from '../../ports/chunk-index.ts';
+
+/** What a search reads of a row; the text stays out, hits are filled from the stored documents. */
+export const HIT_COLUMNS = ['chunk_id', 'document_id', 'start', 'end', 'heading_path'];
+
+/** The columns of a chunk table. */
+export function chunkSchema(dimensions: number): Schema {
+  return new Schema([
+    new Field('chunk_id', new Utf8(), false),
+    new Field('document_id', new Utf8(), false),
+    new Field('ordinal', new Int32(), false),
+    new Field('start', new Int32(), false),
+    new Field('end', new Int32(), false),
+    new Field('heading_path', new Utf8(), false),
+    new Field('terms', new Utf8(), false),
+    new Field('vector', vectorType(dimensions), false),
+    new Field('tags', tagsType(), false),
+  ]);
+}
+
+/** The width of the vectors of a table. */
+export function dimensionsOf(schema: Schema): number {
+  const type: unknown = schema.fields.find((field) => field.name === 'vector')?.type;
+  return isObject(type) && 'listSize' in type && typeof type.listSize === 'number' ? type.listSize : 0;
+}
+
+/** Rows as one Arrow table, column by column: no object per cell, vectors copied once. */
+export function chunkTable(rows: readonly ChunkRow[], dimensions: number): Table {
+  const schema = chunkSchema(dimensions);
+  const vectors = new Float32Array(rows.length * dimensions);
+  rows.forEach((row, i) => vectors.set(row.vector, i * dimensions));
+  const length = rows.length;
+  const children: Data[] = [
+    utf8Column(rows.map((row) => row.chunkId)),
+    utf8Column(rows.map((row) => row.documentId)),
+    int32Column(rows.map((row) => row.ordinal)),
+    int32Column(rows.map((row) => row.start)),
+    int32Column(rows.map((row) => row.end)),
+    utf8Column(rows.map((row) => JSON.stringify(row.headingPath))),
+    utf8Column(rows.map((row) => row.terms)),
+    makeData({
+      type: vectorType(dimensions),
+      length,
+      nullCount: 0,
+      child: makeData({ type: new Float32(), length: vectors.length, nullCount: 0, data: vectors }),
+    }),
+    tagsColumn(rows.map((row) => row.tags)),
+  ];
+  const struct = makeData({ type: new Struct(schema.fields), length, nullCount: 0, children });
+  return new Table(schema, [new RecordBatch(schema, struct)]);
+}
+
+/** Hits of an answer that has HIT_COLUMNS and a column of scores, best first; equal scores in order of chunk id. */
+export function hitsOf(table: Table, scoreColumn: string, toScore: (stored: number) => number): IndexHit[] {
+  // An answer without rows comes without columns.
+  if (table.numRows === 0) return [];
+  const chunkIds = column(table, 'chunk_id');
+  const documentIds = column(table, 'document_id');
+  const starts = column(table, 'start');
+  const ends = column(table, 'end');
+  const paths = column(table, 'heading_path');
+  const scores = column(table, scoreColumn);
+  const hits: IndexHit[] = [];
+  for (let i = 0; i < table.numRows; i++) {
+    hits.push({
+      chunkId: String(chunkIds.get(i)),
+      documentId: String(documentIds.get(i)),
+      start: Number(starts.get(i)),
+      end: Number(ends.get(i)),
+      headingPath: headingPathOf(String(paths.get(i))),
+      score: toScore(Number(scores.get(i))),
+    });
+  }
+  return hits.sort((a, b) => b.score - a.score || (a.chunkId < b.chunkId ? -1 : 1));
+}
+
+function headingPathOf(json: string): string[] {
+  const parsed: unknown = JSON.parse(json);
+  return Array.isArray(parsed) ? parsed.map(String) : [];
+}
+
+/** The column of that name; an answer without it is a fault of the store, not of the caller. */
+export function column(table: Table, name: string): Vector {
+  const found: Vector | null = table.getChild(name);
+  if (found === null) throw new Error(`the index answered without the column ${name}`);
+  return found;
+}
+
+function vectorType(dimensions: number): FixedSizeList<Float32> {
+  return new FixedSizeList(dimensions, new Field('item', new Float32(), true));
+}
+
+function tagsType(): List<Utf8> {
+  return new List(new Field('item', new Utf8(), true));
+}
+
+function int32Column(values: readonly number[]): Data<Int32> {
+  return makeData({ type: new Int32(), length: values.length, nullCount: 0, data: Int32Array.from(values) });
+}
+
+function utf8Column(values: readonly string[]): Data<Utf8> {
+  const valueOffsets = new Int32Array(values.length + 1);
+  values.forEach((value, i) => {
+    valueOffsets[i + 1] = (valueOffsets[i] ?? 0) + Buffer.byteLength(value);
+  });
+  const data = Buffer.allocUnsafe(valueOffsets[values.length] ?? 0);
+  values.forEach((value, i) => data.write(value, valueOffsets[i] ?? 0));
+  return makeData({ type: new Utf8(), length: values.length, nullCount: 0, valueOffsets, data });
+}
+
+function tagsColumn(values: readonly (readonly string[])[]): Data<List<Utf8>> {
+  const valueOffsets = new Int32Array(values.length + 1);
+  values.forEach((tags, i) => {
+    valueOffsets[i + 1] = (valueOffsets[i] ?? 0) + tags.length;
+  });
+  return makeData({ type: tagsType(), length: values.length, nullCount: 0, valueOffsets, child: utf8Column(values.flat()) });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

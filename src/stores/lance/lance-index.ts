@@ -1,0 +1,204 @@
+import { MultiMatchQuery } from '@lancedb/lancedb';
+import { systemClock } from '../../lib/clock.ts';
+import type { Clock } from '../../lib/clock.ts';
+import type { ChunkIndex, ChunkRow, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
+import { SekishoError } from '../../spec/errors.ts';
+import type { DocumentId } from '../../spec/ids.ts';
+import { HIT_COLUMNS, chunkTable, column, hitsOf } from './chunk-columns.ts';
+import { openTables } from './open-tables.ts';
+import type { OpenTable, OpenTables } from './open-tables.ts';
+import { anyOf, tagPredicate } from './predicate.ts';
+import { tableName } from './table-name.ts';
+import { createUpkeep } from './upkeep.ts';
+import type { Upkeep } from './upkeep.ts';
+
+const MOST_HITS = 1000;
+/** More distinct terms than any question has; a pasted document is cut to its first terms. */
+const MOST_TERMS = 512;
+/** Partitions of the vector index that a query visits: at a thousand partitions 2% of the vectors. */
+const PROBES = 20;
+/** With a filter, the partitions visited at most until enough rows have matched. */
+const MOST_PROBES_FILTERED = 2000;
+
+export interface LanceIndexOptions {
+  /** A folder, or an address that Lance knows (`s3://bucket/prefix`). Made at the first write. */
+  folder: string;
+  clock?: Clock;
+  /** Told of upkeep that failed in the background; the table stays usable and upkeep is tried again. */
+  log?: (message: string, details: Record<string, unknown>) => void;
+}
+
+interface Opened {
+  tables: OpenTables;
+  upkeep: Upkeep;
+}
+
+/**
+ * The chunk index on LanceDB: one table per tenant, collection and version. Every failure of the store is a
+ * SekishoError storage_unavailable with its cause; vectors of another width than the table's are a conflict.
+ */
+export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
+  const clock = options.clock ?? systemClock;
+  let opening: Promise<Opened> | undefined;
+  let closed = false;
+
+  async function open(): Promise<Opened> {
+    const tables = await openTables(options.folder);
+    const onFailure = (table: string, cause: unknown): void =>
+      options.log?.('upkeep of an index failed', { table, cause });
+    return { tables, upkeep: createUpkeep({ tables, clock, onFailure }) };
+  }
+
+  /** The one gate to the store: opens it once, and gives its failures their name. */
+  async function use<T>(work: (opened: Opened) => Promise<T>): Promise<T> {
+    try {
+      if (closed) throw new Error('the index is closed');
+      opening ??= open();
+      return await work(await opening);
+    } catch (thrown) {
+      if (thrown instanceof SekishoError) throw thrown;
+      throw new SekishoError('storage_unavailable', { cause: thrown });
+    }
+  }
+
+  /** Reads from a table; `empty` where there is none. A handle that fails is opened afresh, once. */
+  async function read<T>(ref: IndexRef, empty: T, work: (table: OpenTable) => Promise<T>): Promise<T> {
+    const name = tableName(ref);
+    return use(async ({ tables }) => {
+      const found = await tables.find(name);
+      if (found === undefined) return empty;
+      try {
+        return await work(found);
+      } catch (thrown) {
+        if (thrown instanceof SekishoError || found.busy > 0) throw thrown;
+        tables.forget(name);
+        const again = await tables.find(name);
+        return again === undefined ? empty : work(again);
+      }
+    });
+  }
+
+  return {
+    async replace(ref, documentIds, rows, fresh) {
+      checkRows(documentIds, rows);
+      const [first] = rows;
+      await use(async ({ tables, upkeep }) => {
+        const name = tableName(ref);
+        const target = first === undefined ? await tables.find(name) : await tables.findOrMake(name, first.vector.length);
+        if (target === undefined || documentIds.length === 0) return;
+        for (const row of rows) checkDimensions(target, row.vector);
+        await tables.write(target, () => commit(target, documentIds, rows, fresh));
+        upkeep.noteCommit(target, rows.length);
+      });
+    },
+
+    async searchLexical(ref, terms, search) {
+      const query = [...new Set(terms)].slice(0, MOST_TERMS).join(' ');
+      if (query.trim() === '' || matchesNothing(search)) return [];
+      return read(ref, [], async ({ table }) => {
+        // A match over several columns, of one column: unlike the plain match query it also sorts before it cuts
+        // when no row is indexed yet, and is as fast when they are.
+        const request = table.query().nearestToText(new MultiMatchQuery(query, ['terms']));
+        const predicate = tagPredicate(search.tagsAllOf);
+        if (predicate !== undefined) request.where(predicate);
+        const found = await request.select([...HIT_COLUMNS, '_score']).limit(limitOf(search)).toArrow();
+        return hitsOf(found, '_score', (score) => score);
+      });
+    },
+
+    async searchDense(ref, vector, search) {
+      if (matchesNothing(search) || vector.every((value) => value === 0)) return [];
+      return read(ref, [], async (open) => {
+        checkDimensions(open, vector);
+        const request = open.table.query().nearestTo(vector).distanceType('dot').minimumNprobes(PROBES);
+        const predicate = tagPredicate(search.tagsAllOf);
+        if (predicate === undefined) request.maximumNprobes(PROBES);
+        else request.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
+        const found = await request.select([...HIT_COLUMNS, '_distance']).limit(limitOf(search)).toArrow();
+        return hitsOf(found, '_distance', (distance) => 1 - distance);
+      });
+    },
+
+    count: (ref) => read(ref, 0, ({ table }) => table.countRows()),
+
+    documentIds: (ref) =>
+      read(ref, new Set<DocumentId>(), async ({ table }) => {
+        const ids = new Set<DocumentId>();
+        const found = await table.query().select(['document_id']).toArrow();
+        if (found.numRows === 0) return ids;
+        const cells = column(found, 'document_id');
+        for (let i = 0; i < found.numRows; i++) ids.add(String(cells.get(i)));
+        return ids;
+      }),
+
+    optimise: (ref) =>
+      use(async ({ tables, upkeep }) => {
+        const target = await tables.find(tableName(ref));
+        if (target !== undefined) await upkeep.run(target);
+      }),
+
+    drop: (ref) => use(({ tables }) => tables.drop(tableName(ref))),
+
+    async close() {
+      closed = true;
+      const opened = await opening?.catch(() => undefined);
+      if (opened === undefined) return;
+      await opened.upkeep.stop();
+      await Promise.all([...opened.tables.all()].map((target) => target.lastWrite));
+      opened.tables.close();
+    },
+  };
+}
+
+/** One commit, whichever way: add, delete, or both in a merge. */
+async function commit(
+  { table, dimensions }: OpenTable,
+  documentIds: readonly DocumentId[],
+  rows: readonly ChunkRow[],
+  fresh: boolean,
+): Promise<void> {
+  const ofDocuments = anyOf('document_id', documentIds);
+  if (!fresh && rows.length === 0) {
+    await table.delete(ofDocuments);
+    return;
+  }
+  if (rows.length === 0) return;
+  const data = chunkTable(rows, dimensions);
+  // Writers of a table queue, so nothing can appear between this look and the commit.
+  if (fresh || (await table.countRows(ofDocuments)) === 0) {
+    await table.add(data);
+    return;
+  }
+  await table
+    .mergeInsert('chunk_id')
+    .whenMatchedUpdateAll()
+    .whenNotMatchedInsertAll()
+    .whenNotMatchedBySourceDelete({ where: ofDocuments })
+    .execute(data);
+}
+
+/** Wrong rows are a fault of the caller's code, found before anything is written. */
+function checkRows(documentIds: readonly DocumentId[], rows: readonly ChunkRow[]): void {
+  const documents = new Set(documentIds);
+  const chunks = new Set<string>();
+  for (const row of rows) {
+    if (!documents.has(row.documentId)) throw new Error(`chunk ${row.chunkId} is of no document named`);
+    if (chunks.has(row.chunkId)) throw new Error(`chunk ${row.chunkId} comes twice`);
+    chunks.add(row.chunkId);
+  }
+}
+
+function checkDimensions(open: OpenTable, vector: Float32Array): void {
+  if (vector.length === open.dimensions) return;
+  throw new SekishoError('conflict', {
+    values: { problem: `a vector has ${vector.length} dimensions, the index ${open.dimensions}` },
+  });
+}
+
+function limitOf(search: IndexSearch): number {
+  return Math.max(1, Math.min(MOST_HITS, Math.trunc(search.limit)));
+}
+
+function matchesNothing(search: IndexSearch): boolean {
+  return search.limit < 1 || (search.tagsAllOf?.some((group) => group.length === 0) ?? false);
+}

@@ -1,0 +1,125 @@
+import { Index } from '@lancedb/lancedb';
+import type { IndexConfig, Table } from '@lancedb/lancedb';
+import type { Clock } from '../../lib/clock.ts';
+import type { OpenTable, OpenTables } from './open-tables.ts';
+
+/** Versions younger than this stay on disk, for readers (of other processes too) that are still on them. */
+const KEEP_VERSIONS_MS = 5 * 60_000;
+/** Rows that are not indexed yet are scanned by every query, at 5 µs each; so many are let pass. */
+const FEW_ROWS = 256;
+const FEW_COMMITS = 8;
+/** Beyond these, upkeep does not wait for a quiet moment. Rows also count in proportion to the table. */
+const MANY_ROWS = 4096;
+const MANY_COMMITS = 64;
+const MANY_SHARE = 0.05;
+const QUIET_MS = 1000;
+/** Below this an exact scan of the vectors is as fast as an index. */
+const EXACT_BELOW_ROWS = 10_000;
+/** Each upkeep appends a segment to the vector index, and every query visits all of them. */
+const MOST_SEGMENTS = 6;
+
+/** Keeps tables fast after writes, in the background. */
+export interface Upkeep {
+  /** Told of every commit; decides whether anything is due. */
+  noteCommit(open: OpenTable, rows: number): void;
+  /** Brings the table into its best shape now; resolves when done. Joins a run that is under way. */
+  run(open: OpenTable): Promise<void>;
+  /** No new runs; resolves when those under way have ended. */
+  stop(): Promise<void>;
+}
+
+interface Backlog {
+  commits: number;
+  rows: number;
+  /** Rows of the table when last looked at. */
+  tableRows: number;
+  quiet?: ReturnType<typeof setTimeout>;
+  running?: Promise<void>;
+}
+
+/**
+ * Runs at once when much has come together and after a quiet second when some has. Compaction takes its turn in
+ * the table's queue of writers (it would conflict with them); queries go on against the version before it.
+ * Building the vector index conflicts with no writer and stays outside the queue.
+ */
+export function createUpkeep(deps: {
+  tables: OpenTables;
+  clock: Clock;
+  onFailure: (table: string, cause: unknown) => void;
+}): Upkeep {
+  const backlogs = new WeakMap<OpenTable, Backlog>();
+  const underWay = new Set<Promise<void>>();
+  let stopped = false;
+
+  function backlogOf(open: OpenTable): Backlog {
+    const backlog = backlogs.get(open) ?? { commits: 0, rows: 0, tableRows: 0 };
+    backlogs.set(open, backlog);
+    return backlog;
+  }
+
+  async function work(open: OpenTable, backlog: Backlog): Promise<void> {
+    backlog.commits = 0;
+    backlog.rows = 0;
+    clearTimeout(backlog.quiet);
+    await deps.tables.write(open, () =>
+      open.table.optimize({ cleanupOlderThan: new Date(deps.clock.nowMs() - KEEP_VERSIONS_MS) }),
+    );
+    backlog.tableRows = await open.table.countRows();
+    await tendVectorIndex(open.table, backlog.tableRows);
+  }
+
+  function run(open: OpenTable): Promise<void> {
+    const backlog = backlogOf(open);
+    if (backlog.running !== undefined) return backlog.running;
+    open.busy++;
+    const running = work(open, backlog).finally(() => {
+      open.busy--;
+      delete backlog.running;
+      underWay.delete(running);
+      schedule(open, backlog);
+    });
+    backlog.running = running;
+    underWay.add(running);
+    return running;
+  }
+
+  function runInBackground(open: OpenTable): void {
+    if (!stopped) run(open).catch((cause: unknown) => deps.onFailure(open.name, cause));
+  }
+
+  function schedule(open: OpenTable, backlog: Backlog): void {
+    if (stopped || backlog.running !== undefined) return;
+    const many = Math.max(MANY_ROWS, backlog.tableRows * MANY_SHARE);
+    if (backlog.rows >= many || backlog.commits >= MANY_COMMITS) return runInBackground(open);
+    clearTimeout(backlog.quiet);
+    if (backlog.rows < FEW_ROWS && backlog.commits < FEW_COMMITS) return;
+    backlog.quiet = setTimeout(() => runInBackground(open), QUIET_MS);
+    backlog.quiet.unref();
+  }
+
+  return {
+    noteCommit(open, rows) {
+      const backlog = backlogOf(open);
+      backlog.commits++;
+      backlog.rows += rows;
+      schedule(open, backlog);
+    },
+    run,
+    async stop() {
+      stopped = true;
+      for (const open of deps.tables.all()) clearTimeout(backlogs.get(open)?.quiet);
+      await Promise.allSettled(underWay);
+    },
+  };
+}
+
+/** Builds the vector index when the table has grown into it, and again when it lies in too many segments. */
+async function tendVectorIndex(table: Table, rows: number): Promise<void> {
+  if (rows < EXACT_BELOW_ROWS) return;
+  const index: IndexConfig | undefined = (await table.listIndices()).find((each) => each.columns.includes('vector'));
+  if (index !== undefined && (index.numSegments ?? 1) <= MOST_SEGMENTS) return;
+  await table.createIndex('vector', {
+    replace: true,
+    config: Index.ivfFlat({ distanceType: 'dot', numPartitions: Math.round(Math.sqrt(rows)) }),
+  });
+}

@@ -1,0 +1,362 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import type { ChunkIndex, ChunkRow, IndexHit, IndexRef } from '../../../src/ports/chunk-index.ts';
+import { SekishoError } from '../../../src/spec/errors.ts';
+import { randomNumbers } from './random-numbers.ts';
+
+const DIMENSIONS = 16;
+
+/** One store under test. `open` opens the same data again, as a new process would. */
+export interface ChunkIndexFixture {
+  open(): ChunkIndex;
+  remove(): Promise<void>;
+}
+
+/** What every chunk index must do. `make` gives an empty store of its own. */
+export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexFixture>): void {
+  describe(`chunk index: ${name}`, () => {
+    let fixture: ChunkIndexFixture;
+    let index: ChunkIndex;
+    let next = 0;
+    const newRef = (): IndexRef => ({ tenantId: 'ten_test', collection: `c${next++}`, version: 1 });
+
+    beforeAll(async () => {
+      fixture = await make();
+      index = fixture.open();
+    });
+    afterAll(async () => {
+      await index.close();
+      await fixture.remove();
+    });
+
+    async function lexical(ref: IndexRef, words: string, limit = 10, tags?: string[][]): Promise<string[]> {
+      const search = tags === undefined ? { limit } : { limit, tagsAllOf: tags };
+      return (await index.searchLexical(ref, words.split(' '), search)).map((hit) => hit.chunkId);
+    }
+
+    describe('a missing index', () => {
+      test('is empty to every reader and deaf to deletion', async () => {
+        const ref = newRef();
+        expect(await lexical(ref, 'anything')).toEqual([]);
+        expect(await index.searchDense(ref, axis(0), { limit: 5 })).toEqual([]);
+        expect(await index.count(ref)).toBe(0);
+        expect(await index.documentIds(ref)).toEqual(new Set());
+        await index.replace(ref, ['d'], [], false);
+        await index.optimise(ref);
+        await index.drop(ref);
+        expect(await index.count(ref)).toBe(0);
+      });
+    });
+
+    describe('replace', () => {
+      test('rows are found at once by both legs, with everything a hit says', async () => {
+        const ref = newRef();
+        const row: ChunkRow = { ...chunk('d', 3, 'alpha beta', 2), start: 40, end: 90, headingPath: ['章 "1"', "it's"] };
+        await index.replace(ref, ['d', 'e'], [row, chunk('e', 0, 'gamma', 5)], true);
+        const [hit] = await index.searchLexical(ref, ['beta'], { limit: 5 });
+        const expected = { chunkId: 'd#3', documentId: 'd', start: 40, end: 90, headingPath: ['章 "1"', "it's"] };
+        expect(hit).toMatchObject(expected);
+        expect(hit?.score).toBeGreaterThan(0);
+        const dense = await index.searchDense(ref, axis(2), { limit: 5 });
+        expect(dense[0]).toMatchObject(expected);
+        expect(dense[0]?.score).toBeCloseTo(1, 5);
+        expect(dense[1]?.score).toBeCloseTo(0, 5);
+      });
+
+      test('takes the place of every old chunk of the documents named and of no other', async () => {
+        const ref = newRef();
+        await index.replace(ref, ['a', 'b'], [chunk('a', 0, 'old'), chunk('a', 1, 'old'), chunk('b', 0, 'old')], true);
+        await index.replace(ref, ['a'], [chunk('a', 0, 'new')], false);
+        expect(await lexical(ref, 'old')).toEqual(['b#0']);
+        expect(await lexical(ref, 'new')).toEqual(['a#0']);
+        expect(await index.count(ref)).toBe(2);
+        await index.replace(ref, ['a'], [0, 1, 2].map((i) => chunk('a', i, 'grown')), false);
+        expect(await index.count(ref)).toBe(4);
+      });
+
+      test('repeating a call, also one whose rows are in already, changes nothing', async () => {
+        const ref = newRef();
+        const rows = [chunk('a', 0, 'one'), chunk('a', 1, 'two')];
+        await index.replace(ref, ['a'], rows, true);
+        await index.replace(ref, ['a'], rows, false);
+        await index.replace(ref, ['a'], rows, false);
+        expect(await index.count(ref)).toBe(2);
+        expect(await lexical(ref, 'one two')).toHaveLength(2);
+      });
+
+      test('with no rows it deletes, before and after optimising', async () => {
+        const ref = newRef();
+        await index.replace(ref, ['a', 'b', 'c'], ['a', 'b', 'c'].map((id) => chunk(id, 0, 'word')), true);
+        await index.replace(ref, ['a'], [], false);
+        expect(await index.documentIds(ref)).toEqual(new Set(['b', 'c']));
+        await index.optimise(ref);
+        await index.replace(ref, ['b'], [], false);
+        expect(await lexical(ref, 'word')).toEqual(['c#0']);
+        await index.replace(ref, ['c'], [], false);
+        await index.optimise(ref);
+        expect(await lexical(ref, 'word')).toEqual([]);
+        expect(await index.searchDense(ref, axis(0), { limit: 5 })).toEqual([]);
+        await index.replace(ref, ['c'], [chunk('c', 0, 'word')], false);
+        expect(await lexical(ref, 'word')).toEqual(['c#0']);
+      });
+
+      test('vectors of another width are a conflict and leave the index as it was', async () => {
+        const ref = newRef();
+        await index.replace(ref, ['a'], [chunk('a', 0, 'word')], true);
+        const wide = { ...chunk('b', 0, 'word'), vector: new Float32Array(DIMENSIONS * 2).fill(0.1) };
+        expect(await codeOf(index.replace(ref, ['b'], [wide], true))).toBe('conflict');
+        expect(await codeOf(index.searchDense(ref, new Float32Array(3).fill(1), { limit: 1 }))).toBe('conflict');
+        expect(await index.count(ref)).toBe(1);
+      });
+
+      test('readers see the old chunks of a document or the new ones, never a mix, never neither', async () => {
+        const ref = newRef();
+        const generation = (g: number): ChunkRow[] => [0, 1, 2, 3].map((i) => chunk('a', i, `word gen${g}`, i));
+        await index.replace(ref, ['a', 'z'], [...generation(0), chunk('z', 0, 'other')], true);
+        let writing = true;
+        const seen: string[] = [];
+        const reader = async (): Promise<void> => {
+          while (writing) {
+            const ids = await index.searchLexical(ref, ['word'], { limit: 50 });
+            const generations = await Promise.all(
+              [0, 1].map(async (odd) => {
+                const words = Array.from({ length: 13 }, (_, k) => `gen${k * 2 + odd}`);
+                return (await index.searchLexical(ref, words, { limit: 50 })).length;
+              }),
+            );
+            seen.push(`${ids.length}`, ...generations.map((count) => (count === 0 || count === 4 ? '4' : `mixed ${count}`)));
+          }
+        };
+        const readers = [reader(), reader()];
+        for (let g = 1; g <= 25; g++) await index.replace(ref, ['a'], generation(g), false);
+        writing = false;
+        await Promise.all(readers);
+        expect(new Set(seen)).toEqual(new Set(['4']));
+      });
+
+      test('writers at once lose nothing', async () => {
+        const ref = newRef();
+        await Promise.all(
+          Array.from({ length: 24 }, (_, i) => index.replace(ref, [`d${i}`], [chunk(`d${i}`, 0, `word w${i}`)], i % 2 === 0)),
+        );
+        expect(await index.count(ref)).toBe(24);
+        expect((await index.documentIds(ref)).size).toBe(24);
+        expect(await lexical(ref, 'w17')).toEqual(['d17#0']);
+      });
+    });
+
+    describe('filters', () => {
+      test('groups are joined by and, tags within a group by or, on both legs, indexed or not', async () => {
+        const ref = newRef();
+        const rows = Array.from({ length: 60 }, (_, i) => ({
+          ...chunk(`d${i}`, 0, 'word', i % DIMENSIONS),
+          tags: i % 10 === 9 ? [] : [`lang=${i % 2 === 0 ? 'ja' : 'en'}`, `n=${i % 5}`],
+        }));
+        await index.replace(ref, rows.map((row) => row.documentId), rows, true);
+        const both = [['lang=ja'], ['n=2', 'n=4']];
+        const expected = rows
+          .filter((row) => row.tags.includes('lang=ja') && (row.tags.includes('n=2') || row.tags.includes('n=4')))
+          .map((row) => row.chunkId)
+          .sort();
+        for (const stage of ['fresh', 'optimised']) {
+          expect((await lexical(ref, 'word', 100, both)).sort(), stage).toEqual(expected);
+          const dense = await index.searchDense(ref, axis(1), { limit: 100, tagsAllOf: both });
+          expect(dense.map((hit) => hit.chunkId).sort(), stage).toEqual(expected);
+          expect(await lexical(ref, 'word', 100, [['lang=ja'], []]), stage).toEqual([]);
+          expect(await lexical(ref, 'word', 100, [['lang=fr']]), stage).toEqual([]);
+          expect(await lexical(ref, 'word', 100, []), stage).toHaveLength(60);
+          await index.optimise(ref);
+        }
+      });
+
+      test('values are data, whatever they look like', async () => {
+        const ref = newRef();
+        const hostile = [
+          "k=' OR 1=1 --",
+          "k=') OR (true",
+          "k='']) OR array_has_any(tags, ['k=x",
+          'k="double"',
+          'k=back\\slash\\',
+          "k=back\\' OR 1=1 --",
+          'k=line\nbreak\ttab',
+          'k=日本語「引用」',
+          'k=%_*?',
+          'k=${x}{y}$1',
+          'k=/* c */;DROP TABLE x;',
+          'k=',
+          'k=\u{1F600}',
+        ];
+        const rows = hostile.map((tag, i) => ({ ...chunk(`d${i}`, 0, 'word'), tags: [tag] }));
+        await index.replace(ref, rows.map((row) => row.documentId), rows, true);
+        for (let pass = 0; pass < 2; pass++) {
+          for (const [i, tag] of hostile.entries()) {
+            expect(await lexical(ref, 'word', 100, [[tag]]), tag).toEqual([`d${i}#0`]);
+          }
+          await index.optimise(ref);
+        }
+        expect(await lexical(ref, 'word', 100, [["x'] ) OR 1=1 --"]])).toEqual([]);
+      });
+
+      test('document ids are data too', async () => {
+        const ref = newRef();
+        const ids = ["a' OR '1'='1", "b'); --", 'c\\', 'd"x"', '文書/../e', ' '];
+        await index.replace(ref, ids, ids.map((id) => chunk(id, 0, 'word')), true);
+        await index.replace(ref, ["a' OR '1'='1"], [], false);
+        await index.replace(ref, ["' OR 1=1 --"], [], false);
+        await index.replace(ref, ['c\\'], [chunk('c\\', 0, 'changed')], false);
+        expect(await index.documentIds(ref)).toEqual(new Set(ids.slice(1)));
+        expect(await lexical(ref, 'changed')).toEqual(['c\\#0']);
+      });
+    });
+
+    describe('terms', () => {
+      test('are matched as they are: case, bigrams, punctuation, operators and long terms', async () => {
+        const ref = newRef();
+        const long = 'x'.repeat(300);
+        const terms = ['東京', '京都', 'Foo', 'foo', 'AND', 'OR', '+must', '-not', 'a:b', 'pre*', '"quoted"', '(x)', 'the', long];
+        const rows = terms.map((term, i) => chunk(`d${i}`, 0, `${term} filler`));
+        await index.replace(ref, rows.map((row) => row.documentId), rows, true);
+        for (let pass = 0; pass < 2; pass++) {
+          for (const [i, term] of terms.entries()) expect(await lexical(ref, term), term).toEqual([`d${i}#0`]);
+          expect(await lexical(ref, 'pre')).toEqual([]);
+          expect((await lexical(ref, '東京 京都 nothing')).sort()).toEqual(['d0#0', 'd1#0']);
+          await index.optimise(ref);
+        }
+      });
+
+      test('none, or a thousand, do no harm', async () => {
+        const ref = newRef();
+        await index.replace(ref, ['a'], [chunk('a', 0, 'word')], true);
+        expect(await index.searchLexical(ref, [], { limit: 5 })).toEqual([]);
+        expect(await index.searchLexical(ref, [' '], { limit: 5 })).toEqual([]);
+        const many = ['word', ...Array.from({ length: 5000 }, (_, i) => `t${i}`)];
+        expect(await index.searchLexical(ref, many, { limit: 5 })).toHaveLength(1);
+        expect(await index.searchDense(ref, new Float32Array(DIMENSIONS), { limit: 5 })).toEqual([]);
+        expect(await index.searchLexical(ref, ['word'], { limit: 0 })).toEqual([]);
+      });
+    });
+
+    describe('many small appends', () => {
+      test('the best are found whatever is indexed and whatever is not', async () => {
+        const ref = newRef();
+        const random = randomNumbers(7);
+        const rows: ChunkRow[] = [];
+        for (let batch = 0; batch < 30; batch++) {
+          const added = Array.from({ length: 10 }, (_, i) => {
+            const id = `d${batch * 10 + i}`;
+            const words = Array.from({ length: 30 }, () => `w${Math.floor(random() ** 3 * 200)}`);
+            const vector = unit(Float32Array.from({ length: DIMENSIONS }, () => random() - 0.5));
+            return { ...chunk(id, 0, words.join(' ')), vector, tags: [`b=${batch % 3}`] };
+          });
+          rows.push(...added);
+          await index.replace(ref, added.map((row) => row.documentId), added, true);
+          if (batch % 10 !== 9) continue;
+          await checkAgainstScan(index, ref, rows);
+          if (batch === 19) await index.optimise(ref);
+        }
+        await index.optimise(ref);
+        await checkAgainstScan(index, ref, rows);
+      });
+    });
+
+    describe('separation', () => {
+      test('tenants, collections and versions do not see each other, whatever their names', async () => {
+        const refs: IndexRef[] = [
+          { tenantId: 'ten_a', collection: 'Docs', version: 1 },
+          { tenantId: 'ten_a', collection: 'docs', version: 1 },
+          { tenantId: 'ten_a', collection: 'docs', version: 2 },
+          { tenantId: 'ten_b', collection: 'docs', version: 1 },
+          { tenantId: 'ten_a', collection: '../../docs', version: 1 },
+          { tenantId: 'ten_a', collection: '社内文書', version: 1 },
+          { tenantId: 'ten_a', collection: 'x'.repeat(500), version: 1 },
+          { tenantId: 'ten_a', collection: `${'x'.repeat(499)}y`, version: 1 },
+          { tenantId: 'ten_a', collection: 'a.b', version: 1 },
+          { tenantId: 'ten_a.a', collection: 'b', version: 1 },
+        ];
+        for (const [i, ref] of refs.entries()) await index.replace(ref, [`d${i}`], [chunk(`d${i}`, 0, 'word')], true);
+        for (const [i, ref] of refs.entries()) expect(await lexical(ref, 'word')).toEqual([`d${i}#0`]);
+        const [first, ...rest] = refs;
+        if (first !== undefined) await index.drop(first);
+        for (const [i, ref] of rest.entries()) expect(await lexical(ref, 'word')).toEqual([`d${i + 1}#0`]);
+        if (first !== undefined) {
+          expect(await index.count(first)).toBe(0);
+          await index.replace(first, ['again'], [chunk('again', 0, 'word')], true);
+          expect(await lexical(first, 'word')).toEqual(['again#0']);
+        }
+      });
+    });
+
+    describe('opening again', () => {
+      test('everything is there, and a closed index says that it is not available', async () => {
+        const ref = newRef();
+        const first = fixture.open();
+        await first.replace(ref, ['a'], [chunk('a', 0, '永続 word')], true);
+        await first.close();
+        expect(await codeOf(first.count(ref))).toBe('storage_unavailable');
+        const second = fixture.open();
+        expect((await second.searchLexical(ref, ['永続'], { limit: 5 })).map((hit) => hit.chunkId)).toEqual(['a#0']);
+        await second.replace(ref, ['a'], [chunk('a', 0, 'changed')], false);
+        expect(await second.count(ref)).toBe(1);
+        await second.close();
+      });
+    });
+  });
+}
+
+/** Compares both legs with a scan of all rows: BM25 orders by its own figures, so only its set of matches and its order count. */
+async function checkAgainstScan(index: ChunkIndex, ref: IndexRef, rows: readonly ChunkRow[]): Promise<void> {
+  for (const tag of [undefined, 'b=1']) {
+    const visible = rows.filter((row) => tag === undefined || row.tags.includes(tag));
+    const filter = tag === undefined ? {} : { tagsAllOf: [[tag]] };
+    const matching = visible.filter((row) => row.terms.split(' ').includes('w5')).map((row) => row.chunkId);
+    const all = await index.searchLexical(ref, ['w5'], { limit: 1000, ...filter });
+    expect(all.map((hit) => hit.chunkId).sort()).toEqual([...matching].sort());
+    expectSorted(all);
+    const best = await index.searchLexical(ref, ['w5'], { limit: 5, ...filter });
+    expect(best.map((hit) => hit.score.toFixed(4))).toEqual(all.slice(0, 5).map((hit) => hit.score.toFixed(4)));
+    const query = rows[3]?.vector ?? axis(0);
+    const dense = await index.searchDense(ref, query, { limit: 5, ...filter });
+    const scanned = visible
+      .map((row) => ({ id: row.chunkId, score: row.vector.reduce((sum, value, i) => sum + value * (query[i] ?? 0), 0) }))
+      .sort((a, b) => b.score - a.score);
+    expect(dense.map((hit) => hit.chunkId)).toEqual(scanned.slice(0, 5).map((each) => each.id));
+    expect(dense[0]?.score).toBeCloseTo(scanned[0]?.score ?? Number.NaN, 4);
+  }
+}
+
+function expectSorted(hits: readonly IndexHit[]): void {
+  expect(hits.map((hit) => hit.score)).toEqual(hits.map((hit) => hit.score).sort((a, b) => b - a));
+}
+
+function chunk(documentId: string, ordinal: number, terms: string, direction = 0): ChunkRow {
+  return {
+    chunkId: `${documentId}#${ordinal}`,
+    documentId,
+    ordinal,
+    start: ordinal * 10,
+    end: ordinal * 10 + 10,
+    headingPath: [documentId],
+    terms,
+    vector: axis(direction),
+    tags: [],
+  };
+}
+
+function axis(direction: number): Float32Array {
+  const vector = new Float32Array(DIMENSIONS);
+  vector[direction % DIMENSIONS] = 1;
+  return vector;
+}
+
+function unit(vector: Float32Array): Float32Array {
+  const length = Math.hypot(...vector);
+  return vector.map((value) => value / length);
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (thrown) {
+    return thrown instanceof SekishoError ? thrown.code : String(thrown);
+  }
+  return 'no error';
+}
