@@ -1,0 +1,100 @@
+/**
+ * The load generator, a process of its own: keep-alive connections on raw TCP, each with one request in flight,
+ * until a fixed number has been answered. Reads its orders as JSON from the first argument; prints latencies.
+ */
+export interface LoadOrder {
+  port: number;
+  path: string;
+  headers: Record<string, string>;
+  body: string;
+  requests: number;
+  concurrency: number;
+  /** The run ends early, and says so, after this time. */
+  maxMs: number;
+}
+
+export interface LoadResult {
+  answered: number;
+  failed: number;
+  elapsedMs: number;
+  /** Milliseconds until the last byte, one per request. */
+  latencyMs: number[];
+  /** Milliseconds until the first byte of the body. */
+  firstByteMs: number[];
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n');
+
+async function load(order: LoadOrder): Promise<LoadResult> {
+  const body = Buffer.from(order.body);
+  const headers = { ...order.headers, 'content-length': String(body.length), host: `127.0.0.1:${order.port}` };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const request = Buffer.concat([Buffer.from(`POST ${order.path} HTTP/1.1\r\n${lines.join('')}\r\n`), body]);
+  const result: LoadResult = { answered: 0, failed: 0, elapsedMs: 0, latencyMs: [], firstByteMs: [] };
+  const started = performance.now();
+  let begun = 0;
+
+  const connection = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      let sentAt = 0;
+      let firstByteAt = 0;
+      let received: Buffer = Buffer.alloc(0);
+      const send = (socket: { write(data: Buffer): number; end(): void }): void => {
+        if (begun >= order.requests || performance.now() - started > order.maxMs) {
+          socket.end();
+          resolve();
+          return;
+        }
+        begun++;
+        received = Buffer.alloc(0);
+        firstByteAt = 0;
+        sentAt = performance.now();
+        socket.write(request);
+      };
+      Bun.connect({
+        hostname: '127.0.0.1',
+        port: order.port,
+        socket: {
+          open: send,
+          data(socket, data) {
+            received = received.length === 0 ? Buffer.from(data) : Buffer.concat([received, data]);
+            const state = stateOf(received);
+            if (state.begun && firstByteAt === 0) firstByteAt = performance.now();
+            if (!state.complete) return;
+            if (received.subarray(0, 12).toString('latin1') === 'HTTP/1.1 200') {
+              result.answered++;
+              result.latencyMs.push(performance.now() - sentAt);
+              result.firstByteMs.push(firstByteAt - sentAt);
+            } else {
+              result.failed++;
+              if (result.failed === 1) console.error(received.toString('utf8').slice(0, 2000));
+            }
+            send(socket);
+          },
+          close: () => resolve(),
+          connectError: (_socket, error) => reject(error),
+        },
+      }).catch(reject);
+    });
+
+  await Promise.all(Array.from({ length: order.concurrency }, connection));
+  result.elapsedMs = performance.now() - started;
+  return result;
+}
+
+function stateOf(received: Buffer): { begun: boolean; complete: boolean } {
+  const headEnd = received.indexOf(HEAD_END);
+  if (headEnd < 0) return { begun: false, complete: false };
+  const bodyStart = headEnd + HEAD_END.length;
+  const length = /content-length: *(\d+)/i.exec(received.subarray(0, headEnd).toString('latin1'))?.[1];
+  const begun = received.length > bodyStart;
+  if (length !== undefined) return { begun, complete: received.length >= bodyStart + Number(length) };
+  const tail = received.subarray(Math.max(headEnd, received.length - LAST_CHUNK.length));
+  return { begun, complete: begun && tail.equals(LAST_CHUNK) };
+}
+
+if (import.meta.main) {
+  const order: LoadOrder = JSON.parse(process.argv[2] ?? '{}');
+  console.log(JSON.stringify(await load(order)));
+}

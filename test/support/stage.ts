@@ -1,0 +1,102 @@
+import Anthropic from '@anthropic-ai/sdk';
+import OpenAI from 'openai';
+import { startFakeProvider, type FakeProvider } from './fake-provider/fake-provider.ts';
+import { openLedger, type LedgerReader } from './read-ledger.ts';
+import { startSekisho, type TestServer } from './start-server.ts';
+
+/** A running Sekisho with two fake upstreams behind it, and what a test needs to talk to all three. */
+export interface Stage {
+  upstream: FakeProvider;
+  spare: FakeProvider;
+  server: TestServer;
+  ledger: LedgerReader;
+  openai: OpenAI;
+  anthropic: Anthropic;
+  /** POST of JSON with the administrator's key, without any SDK. */
+  post(path: string, body: object, init?: { signal?: AbortSignal; headers?: Record<string, string> }): Promise<Response>;
+  /** Forgets what the upstreams recorded and were told. */
+  reset(): void;
+  stop(): Promise<void>;
+}
+
+/** The credential that the configuration gives to every upstream; it must never come back to a caller. */
+export const CREDENTIAL = 'sk-upstream-credential-4711';
+
+/** How long the provider `hasty` waits; every other one waits for as long as the defaults say. */
+export const HASTY_MS = 120;
+
+/** How long a test may reasonably wait for one such timer. */
+export const HASTY_LIMIT_MS = HASTY_MS * 25;
+
+const PRICES = {
+  'gpt-4o-mini': { input_per_million: 0.15, cached_input_per_million: 0.075, output_per_million: 0.6 },
+  'claude-sonnet-4-5': { input_per_million: 3, cached_input_per_million: 0.3, output_per_million: 15 },
+  'text-embedding-3-small': { input_per_million: 0.02, output_per_million: 0 },
+};
+
+/**
+ * Routes: `fast` (openai wire), `sonnet` (anthropic wire), `hasty` and `hasty-sonnet` (the same with tiny
+ * timeouts), `backed` (fast, then the spare), `hasty-backed`, `crossed` (fast, then anthropic), `embed`, `free`
+ * (a model without a price).
+ */
+export async function startStage(): Promise<Stage> {
+  const upstream = await startFakeProvider();
+  const spare = await startFakeProvider();
+  const timeouts = { connect_ms: HASTY_MS, first_byte_ms: HASTY_MS, between_data_ms: HASTY_MS };
+  const openaiWire = { wire: 'openai', api_key: CREDENTIAL, prices: PRICES };
+  const anthropicWire = { wire: 'anthropic', api_key: CREDENTIAL, prices: PRICES, base_url: upstream.baseUrl };
+  const models = ['gpt-4o-mini', 'text-embedding-3-small'];
+  const server = await startSekisho({
+    config: {
+      discover: false,
+      retry: { attempts: 2, base_delay_ms: 1, max_delay_ms: 20 },
+      providers: {
+        up: { ...openaiWire, base_url: upstream.baseUrl, models },
+        spare: { ...openaiWire, base_url: spare.baseUrl, models },
+        hasty: { ...openaiWire, base_url: upstream.baseUrl, models, timeouts },
+        claude: { ...anthropicWire, models: ['claude-sonnet-4-5'] },
+        'hasty-claude': { ...anthropicWire, models: ['claude-sonnet-4-5'], timeouts },
+        nowhere: { ...openaiWire, base_url: 'http://127.0.0.1:1/v1', models },
+      },
+      routes: {
+        fast: ['up/gpt-4o-mini'],
+        sonnet: ['claude/claude-sonnet-4-5'],
+        hasty: ['hasty/gpt-4o-mini'],
+        'hasty-sonnet': ['hasty-claude/claude-sonnet-4-5'],
+        backed: ['up/gpt-4o-mini', 'spare/gpt-4o-mini'],
+        'hasty-backed': ['hasty/gpt-4o-mini', 'spare/gpt-4o-mini'],
+        'nowhere-backed': ['nowhere/gpt-4o-mini', 'spare/gpt-4o-mini'],
+        nowhere: ['nowhere/gpt-4o-mini'],
+        crossed: ['up/gpt-4o-mini', 'claude/claude-sonnet-4-5'],
+        embed: ['up/text-embedding-3-small'],
+        free: ['up/unpriced-model'],
+      },
+      logging: { level: 'silent' },
+    },
+  });
+  const ledger = openLedger(server.dataFolder);
+  return {
+    upstream,
+    spare,
+    server,
+    ledger,
+    openai: new OpenAI({ baseURL: `${server.url}/v1`, apiKey: server.adminKey, maxRetries: 0 }),
+    anthropic: new Anthropic({ baseURL: server.url, apiKey: server.adminKey, maxRetries: 0 }),
+    post: (path, body, init = {}) =>
+      fetch(`${server.url}${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${server.adminKey}`, ...init.headers },
+        body: JSON.stringify(body),
+        ...(init.signal ? { signal: init.signal } : {}),
+      }),
+    reset: () => {
+      upstream.reset();
+      spare.reset();
+    },
+    stop: async () => {
+      ledger.close();
+      await server.stop();
+      await Promise.all([upstream.stop(), spare.stop()]);
+    },
+  };
+}
