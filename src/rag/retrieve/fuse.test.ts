@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import type { IndexHit } from '../../ports/chunk-index.ts';
+import { fuse } from './fuse.ts';
+
+const leg = (...pairs: [string, number][]): IndexHit[] =>
+  pairs.map(([chunkId, score]) => ({ chunkId, documentId: chunkId, start: 0, end: 1, headingPath: [], score }));
+
+describe('fuse', () => {
+  test('combines both legs and says how', () => {
+    const [first, second, third] = fuse(leg(['a', 8], ['b', 4]), leg(['b', 0.9], ['c', 0.5], ['d', 0.1]), 0.5);
+    expect(first?.hit.chunkId).toBe('b');
+    expect(first?.score).toBeCloseTo(0.75);
+    expect(first?.explain).toEqual({
+      lexical: { rank: 2, raw: 4, normalised: 0.5, weight: 0.5 },
+      dense: { rank: 1, raw: 0.9, normalised: 1, weight: 0.5 },
+      fused: 0.75,
+    });
+    expect(second?.hit.chunkId).toBe('a');
+    expect(second?.explain).toEqual({ lexical: { rank: 1, raw: 8, normalised: 1, weight: 0.5 }, fused: 0.5 });
+    expect(third?.explain.dense?.normalised).toBeCloseTo(0.5);
+  });
+
+  test('one leg alone keeps its order; equal scores stand by chunk id', () => {
+    expect(fuse(leg(['z', 2], ['y', 1], ['a', 1]), [], 0.3).map((each) => each.hit.chunkId)).toEqual(['z', 'a', 'y']);
+    expect(fuse([], leg(['z', 0.4], ['y', 0.2]), 0.3).map((each) => each.hit.chunkId)).toEqual(['z', 'y']);
+    expect(fuse([], [], 0.3)).toEqual([]);
+  });
+
+  test('a single dense candidate, or equal ones, count in full', () => {
+    expect(fuse([], leg(['a', -0.2]), 1)[0]?.score).toBe(1);
+    expect(fuse([], leg(['a', 0.3], ['b', 0.3]), 1).map((each) => each.score)).toEqual([1, 1]);
+  });
+
+  test('every score lies in 0..1, the order is total, every candidate appears once', () => {
+    const scores = fc.uniqueArray(fc.tuple(fc.integer({ min: 0, max: 30 }), fc.double({ min: 0.01, max: 50, noNaN: true })), {
+      selector: ([id]) => id,
+    });
+    const toLeg = (pairs: [number, number][], scale: number): IndexHit[] =>
+      leg(...pairs.map(([id, score]): [string, number] => [`c${id}`, score * scale]).sort((a, b) => b[1] - a[1]));
+    fc.assert(
+      fc.property(scores, scores, fc.double({ min: 0, max: 1, noNaN: true }), (some, others, weight) => {
+        const lexical = toLeg(some, 1);
+        const dense = toLeg(others, 0.02);
+        const fused = fuse(lexical, dense, weight);
+        const ids = new Set([...lexical, ...dense].map((hit) => hit.chunkId));
+        expect(fused.map((each) => each.hit.chunkId).sort()).toEqual([...ids].sort());
+        for (const [i, each] of fused.entries()) {
+          expect(each.score).toBeGreaterThanOrEqual(0);
+          expect(each.score).toBeLessThanOrEqual(1 + 1e-9);
+          expect(each.explain.fused).toBe(each.score);
+          expect(each.score).toBeLessThanOrEqual(fused[i - 1]?.score ?? 2);
+        }
+      }),
+    );
+  });
+});
