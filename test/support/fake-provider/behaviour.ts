@@ -11,8 +11,11 @@ export interface Behaviour {
   fail?: { status: number; retryAfter?: string; body?: string };
   /** Stands still at this place until `release()` or until the caller leaves. */
   stall?: { at: Place; ping?: Ping };
-  /** Breaks the connection at this place: `reset` by TCP reset, `cut` by closing without the last chunk. */
-  break?: { at: Place; how: 'reset' | 'cut' };
+  /**
+   * Breaks the connection at this place: `reset` by TCP reset, `cut` by closing without the last chunk,
+   * `bad-chunk` by a chunk whose size is not a number.
+   */
+  break?: { at: Place; how: 'reset' | 'cut' | 'bad-chunk' };
   /** Rewrites the events of a stream, each with its blank line, before they go out. */
   events?: (events: readonly string[]) => string[];
   /** How the bytes are put on the wire: event by event (default), byte by byte, or all in one write. */

@@ -216,7 +216,8 @@ async function passPlace(place: Place, behaviour: Behaviour, exchange: Exchange)
     // What was written must reach the peer before the connection breaks; a reset would overtake it.
     await new Promise((resolve) => setTimeout(resolve, 5));
     if (behaviour.break.how === 'reset') answer.reset();
-    else answer.cut();
+    else if (behaviour.break.how === 'cut') answer.cut();
+    else answer.badChunk();
     await answer.gone;
     return 'broken';
   }

@@ -28,6 +28,8 @@ export interface WireAnswer {
   reset(): void;
   /** Closes the connection without the last chunk of the body. */
   cut(): void;
+  /** Writes a chunk whose size is not a number, and closes. */
+  badChunk(): void;
   readonly left: boolean;
   readonly gone: Promise<void>;
 }
@@ -123,6 +125,9 @@ function answerOn(socket: Socket, gone: Promise<void>): WireAnswer {
     },
     cut() {
       socket.end();
+    },
+    badChunk() {
+      socket.end('zz\r\nnot a chunk\r\n');
     },
     get left() {
       return socket.destroyed;

@@ -1,0 +1,96 @@
+import { isJsonObject } from '../../src/lib/json.ts';
+import type { Place } from '../support/fake-provider/behaviour.ts';
+import { anthropicText, errorsOf, openaiText, readStream, type SeenStream } from '../support/read-stream.ts';
+import type { Stage } from '../support/stage.ts';
+
+/** One way from a caller's dialect to an upstream's wire. */
+export interface Road {
+  dialect: 'openai' | 'anthropic';
+  wire: 'openai' | 'anthropic';
+  /** Route with patient timeouts, and the same with tiny ones. */
+  route: string;
+  hasty: string;
+  /** The upstream's name of the model. */
+  model: string;
+  /** A place in the recorded plain stream after which some of the text is out and some is not. */
+  midway: Place;
+}
+
+const OPENAI_WIRE = { wire: 'openai', route: 'fast', hasty: 'hasty', model: 'gpt-4o-mini', midway: { events: 5 } } as const;
+const ANTHROPIC_WIRE = {
+  wire: 'anthropic',
+  route: 'sonnet',
+  hasty: 'hasty-sonnet',
+  model: 'claude-sonnet-4-5',
+  midway: { events: 6 },
+} as const;
+
+/** Every dialect over every wire: what holds for one holds for all. */
+export const ROADS: readonly Road[] = [
+  { dialect: 'openai', ...OPENAI_WIRE },
+  { dialect: 'openai', ...ANTHROPIC_WIRE },
+  { dialect: 'anthropic', ...ANTHROPIC_WIRE },
+  { dialect: 'anthropic', ...OPENAI_WIRE },
+];
+
+/** The roads whose wire is the OpenAI one. */
+export const OPENAI_WIRE_ROADS = ROADS.filter((road) => road.wire === 'openai');
+
+/** What the recorded plain answers say. */
+export const TEXT = 'The gate is open. 関所は開いています 🏯.';
+
+/** Asks over a road; `route` comes before the road's own. */
+export function askOver(
+  stage: Stage,
+  road: Road,
+  options: { route?: string; stream?: false; signal?: AbortSignal; key?: string; more?: object } = {},
+): Promise<Response> {
+  const { signal, key } = options;
+  return stage.post(
+    road.dialect === 'openai' ? '/v1/chat/completions' : '/v1/messages',
+    {
+      model: options.route ?? road.route,
+      messages: [{ role: 'user', content: 'Is the gate open?' }],
+      ...(road.dialect === 'anthropic' ? { max_tokens: 200 } : {}),
+      ...(options.stream === false ? {} : { stream: true }),
+      ...options.more,
+    },
+    { ...(signal ? { signal } : {}), ...(key ? { headers: { authorization: `Bearer ${key}` } } : {}) },
+  );
+}
+
+/** Asks and reads to the end. */
+export async function streamOver(stage: Stage, road: Road, options: Parameters<typeof askOver>[2] = {}): Promise<SeenStream> {
+  return readStream(await askOver(stage, road, options));
+}
+
+/** The text of the deltas, in the road's dialect. */
+export function textOf(road: Road, seen: SeenStream): string {
+  return road.dialect === 'openai' ? openaiText(seen.data) : anthropicText(seen.data);
+}
+
+/** How often the stream said that it was complete: `[DONE]`, or `message_stop`. */
+export function completions(road: Road, seen: SeenStream): number {
+  return seen.data.filter((each) =>
+    road.dialect === 'openai' ? each === '[DONE]' : isJsonObject(each) && each['type'] === 'message_stop',
+  ).length;
+}
+
+/** How often the stream gave a reason for its end. */
+export function finishes(road: Road, seen: SeenStream): number {
+  const mark = road.dialect === 'openai' ? /"finish_reason":\s*"/g : /"stop_reason":\s*"/g;
+  return seen.text.match(mark)?.length ?? 0;
+}
+
+/** What a stream that failed midway looks like to its caller. */
+export function failureOf(road: Road, seen: SeenStream): { status: number; errors: number; completions: number; end: string } {
+  return {
+    status: seen.status,
+    errors: errorsOf(seen.data).length,
+    completions: completions(road, seen),
+    end: seen.end,
+  };
+}
+
+/** The one right look of a failed stream: an error event, nothing that says it is complete, a proper end. */
+export const FAILED = { status: 200, errors: 1, completions: 0, end: 'closed' };
