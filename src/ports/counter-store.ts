@@ -1,15 +1,20 @@
-/** One limit to be taken from. Windows slide: `amount` per `windowMs`, refilled continuously (GCRA). */
+/**
+ * One limit to be taken from. With `windowMs` it is a rate: the bucket of `limit` units refills evenly over
+ * the window. Without, it is a level (calls in flight, money of a month): what is taken stays taken until
+ * it is corrected.
+ */
 export interface CounterTake {
   key: string;
   amount: number;
   limit: number;
-  windowMs: number;
+  windowMs?: number;
 }
 
-/** `index` is the first limit that refused; `remaining` and `resetMs` describe each limit in order. */
+/** `refusedIndex` is the first limit that refused; `remaining` is given per limit, in order, in its units. */
 export interface CounterAnswer {
   allowed: boolean;
   refusedIndex?: number;
+  /** Time after which the same take would pass; 0 for a level, which does not refill by itself. */
   retryAfterMs: number;
   remaining: number[];
 }
@@ -18,6 +23,6 @@ export interface CounterAnswer {
 export interface CounterStore {
   /** Takes all or nothing, in one atomic step. */
   take(takes: readonly CounterTake[], nowMs: number): Promise<CounterAnswer>;
-  /** Corrects a take after the fact: a positive amount takes more (even beyond the limit), a negative one gives back. */
+  /** Corrects a take after the fact: a positive amount takes more, beyond the limit too; a negative one gives back. */
   correct(takes: readonly CounterTake[], nowMs: number): Promise<void>;
 }

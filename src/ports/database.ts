@@ -17,3 +17,9 @@ export interface Database {
   batch(statements: readonly Statement[]): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A step of the schema. Each room lists its own; ids are unique, applied once, in order, and never edited. */
+export interface Migration {
+  id: string;
+  sql: readonly string[];
+}

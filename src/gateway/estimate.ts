@@ -1,0 +1,44 @@
+import { numberAt } from '../lib/json.ts';
+import type { ContentPart } from '../spec/chat.ts';
+import type { Estimate } from './admission.ts';
+import type { EmbedCall, ModelCall } from './model-call.ts';
+
+/** What a call without a stated maximum is taken to answer, in tokens. */
+const ASSUMED_OUTPUT_TOKENS = 1_024;
+
+/**
+ * Tokens of a text without a tokeniser: a quarter of its UTF-8 bytes. English runs at about four bytes a
+ * token and Japanese, at three bytes a character, at about one and a third characters a token.
+ */
+export function estimateTokens(text: string): number {
+  return Math.ceil(Buffer.byteLength(text) / 4);
+}
+
+/** What a chat call may use at most, as far as its request tells. */
+export function estimateChat(call: ModelCall): Estimate {
+  if (call.native !== undefined) {
+    const { json, text } = call.native;
+    const stated = numberAt(json, 'max_completion_tokens') ?? numberAt(json, 'max_tokens');
+    const answers = Math.max(1, numberAt(json, 'n') ?? 1);
+    return {
+      inputTokens: estimateTokens(text),
+      maxOutputTokens: Math.max(0, stated ?? ASSUMED_OUTPUT_TOKENS) * answers,
+    };
+  }
+  const request = call.request();
+  const inputTokens = request.messages.reduce(
+    (sum, message) => sum + message.parts.reduce((inner, part) => inner + estimateTokens(textOf(part)), 0),
+    0,
+  );
+  return { inputTokens, maxOutputTokens: request.maxOutputTokens ?? ASSUMED_OUTPUT_TOKENS };
+}
+
+/** What an embedding call uses. */
+export function estimateEmbedding(call: EmbedCall): Estimate {
+  return { inputTokens: call.request.input.reduce((sum, text) => sum + estimateTokens(text), 0), maxOutputTokens: 0 };
+}
+
+function textOf(part: ContentPart): string {
+  if (part.type === 'text' || part.type === 'reasoning') return part.text;
+  return part.type === 'tool-call' ? part.arguments : '';
+}
