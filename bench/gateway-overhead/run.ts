@@ -29,7 +29,7 @@ const SCENARIOS: Scenario[] = [
   { name: 'plain', stream: false, requests: 8000, concurrency: 16 },
   { name: 'stream', stream: true, requests: 320, concurrency: 16 },
   { name: 'plain-1', stream: false, requests: 400, concurrency: 1 },
-  { name: 'stream-1', stream: true, requests: 12, concurrency: 1 },
+  { name: 'stream-1', stream: true, requests: 20, concurrency: 1 },
 ];
 
 interface Round {
@@ -152,8 +152,8 @@ for (const scenario of SCENARIOS) {
       const added = median(own, (round) => round.firstByteP50Ms) - median(direct, (round) => round.firstByteP50Ms);
       return {
         side: side.name,
-        'CPU µs/request': Math.round(cpu),
-        'x bare': side.name === 'direct' ? '' : (cpu / bareCpu).toFixed(2),
+        'CPU µs/request': scenario.concurrency === 1 ? '' : Math.round(cpu),
+        'x bare': side.name === 'direct' || scenario.concurrency === 1 ? '' : (cpu / bareCpu).toFixed(2),
         'p50 ms': median(own, (round) => round.p50Ms).toFixed(2),
         'p99 ms': median(own, (round) => round.p99Ms).toFixed(2),
         'first byte p50 ms': median(own, (round) => round.firstByteP50Ms).toFixed(2),
