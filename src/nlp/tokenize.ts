@@ -57,6 +57,7 @@ export function createTokenizer(): (text: string) => string[] {
 
   return (input) => {
     const text = normalise(input);
+    const addRunTerms = unspacedTerms(text);
     const terms: string[] = [];
     let at = 0;
     let digits = '';
@@ -73,7 +74,8 @@ export function createTokenizer(): (text: string) => string[] {
         at = end;
       } else {
         const end = unspacedEnd(text, at);
-        unspacedTerms({ text: text.slice(at, end), digitsBefore: digits }, terms);
+        if (digits !== '') terms.push(digits + String.fromCodePoint(text.codePointAt(at) ?? 0x20));
+        addRunTerms(at, end, terms);
         digits = '';
         at = end;
       }
