@@ -8,28 +8,44 @@ const leg = (...pairs: [string, number][]): IndexHit[] =>
 
 describe('fuse', () => {
   test('combines both legs and says how', () => {
-    const [first, second, third] = fuse(leg(['a', 8], ['b', 4]), leg(['b', 0.9], ['c', 0.5], ['d', 0.1]), 0.5);
+    const legs = [leg(['a', 30], ['b', 15]), leg(['b', 0.9], ['c', 0.5], ['d', 0.1])] as const;
+    const [first, second, third] = fuse(...legs, { denseWeight: 0.5, limit: 10 });
     expect(first?.hit.chunkId).toBe('b');
     expect(first?.score).toBeCloseTo(0.75);
     expect(first?.explain).toEqual({
-      lexical: { rank: 2, raw: 4, normalised: 0.5, weight: 0.5 },
+      lexical: { rank: 2, raw: 15, normalised: 0.5, weight: 0.5 },
       dense: { rank: 1, raw: 0.9, normalised: 1, weight: 0.5 },
       fused: 0.75,
     });
     expect(second?.hit.chunkId).toBe('a');
-    expect(second?.explain).toEqual({ lexical: { rank: 1, raw: 8, normalised: 1, weight: 0.5 }, fused: 0.5 });
+    expect(second?.explain).toEqual({ lexical: { rank: 1, raw: 30, normalised: 1, weight: 0.5 }, fused: 0.5 });
     expect(third?.explain.dense?.normalised).toBeCloseTo(0.5);
   });
 
   test('one leg alone keeps its order; equal scores stand by chunk id', () => {
-    expect(fuse(leg(['z', 2], ['y', 1], ['a', 1]), [], 0.3).map((each) => each.hit.chunkId)).toEqual(['z', 'a', 'y']);
-    expect(fuse([], leg(['z', 0.4], ['y', 0.2]), 0.3).map((each) => each.hit.chunkId)).toEqual(['z', 'y']);
-    expect(fuse([], [], 0.3)).toEqual([]);
+    expect(fuse(leg(['z', 2], ['y', 1], ['a', 1]), [], { denseWeight: 0.3, limit: 10 }).map((each) => each.hit.chunkId)).toEqual(['z', 'a', 'y']);
+    expect(fuse([], leg(['z', 0.4], ['y', 0.2]), { denseWeight: 0.3, limit: 10 }).map((each) => each.hit.chunkId)).toEqual(['z', 'y']);
+    expect(fuse([], [], { denseWeight: 0.3, limit: 10 })).toEqual([]);
   });
 
   test('a single dense candidate, or equal ones, count in full', () => {
-    expect(fuse([], leg(['a', -0.2]), 1)[0]?.score).toBe(1);
-    expect(fuse([], leg(['a', 0.3], ['b', 0.3]), 1).map((each) => each.score)).toEqual([1, 1]);
+    expect(fuse([], leg(['a', -0.2]), { denseWeight: 1, limit: 10 })[0]?.score).toBe(1);
+    expect(fuse([], leg(['a', 0.3], ['b', 0.3]), { denseWeight: 1, limit: 10 }).map((each) => each.score)).toEqual([1, 1]);
+  });
+
+  test('the weaker the best lexical match, the more the dense leg says', () => {
+    const dense = leg(['d', 0.8], ['l', 0.2]);
+    const options = { denseWeight: 0.3, limit: 10 };
+    expect(fuse(leg(['l', 40]), dense, options).map((each) => each.hit.chunkId)).toEqual(['l', 'd']);
+    expect(fuse(leg(['l', 3]), dense, options).map((each) => each.hit.chunkId)).toEqual(['d', 'l']);
+  });
+
+  test('what a leg cut off counts like its last hit, what it does not have as nothing', () => {
+    const [lexical, dense] = [leg(['a', 30], ['b', 24]), leg(['c', 0.9], ['a', 0.1])];
+    const scoreOfC = (limit: number): number | undefined =>
+      fuse(lexical, dense, { denseWeight: 0.5, limit }).find((each) => each.hit.chunkId === 'c')?.score;
+    expect(scoreOfC(10)).toBeCloseTo(0.5);
+    expect(scoreOfC(2)).toBeCloseTo(0.5 + 0.5 * 0.8);
   });
 
   test('every score lies in 0..1, the order is total, every candidate appears once', () => {
@@ -42,7 +58,7 @@ describe('fuse', () => {
       fc.property(scores, scores, fc.double({ min: 0, max: 1, noNaN: true }), (some, others, weight) => {
         const lexical = toLeg(some, 1);
         const dense = toLeg(others, 0.02);
-        const fused = fuse(lexical, dense, weight);
+        const fused = fuse(lexical, dense, { denseWeight: weight, limit: 25 });
         const ids = new Set([...lexical, ...dense].map((hit) => hit.chunkId));
         expect(fused.map((each) => each.hit.chunkId).sort()).toEqual([...ids].sort());
         for (const [i, each] of fused.entries()) {

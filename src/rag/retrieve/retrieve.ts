@@ -144,7 +144,8 @@ export function createRetrieve(deps: RetrieveDeps): Retrieve {
     ]);
     stopIfLeft(request.signal);
 
-    const fused = await timed('fuseMs', () => fuse(lexical, dense, degradedBy === undefined ? weight : 0));
+    const denseWeight = degradedBy === undefined ? weight : 0;
+    const fused = await timed('fuseMs', () => fuse(lexical, dense, { denseWeight, limit: search.limit }));
     const hits = await timed('hydrateMs', () => showable(deps, ref, fused, topK));
     stopIfLeft(request.signal);
     timings.totalMs = clock.monotonicMs() - startedMs;
