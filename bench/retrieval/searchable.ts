@@ -33,47 +33,52 @@ export interface Searchable {
   analyser: TextAnalyser;
   encoder: StaticEncoder;
   indexMs: number;
-  /** `denseWeight` undefined: the product's own. */
-  search(query: string, topK: number, denseWeight?: number): Promise<RetrieveResult>;
+  /** Retrieval with a dense weight; undefined means the product's own. */
+  retrieval(denseWeight?: number): (query: string, topK: number) => Promise<RetrieveResult>;
   close(): Promise<void>;
 }
 
 /** Indexes the corpus into a temporary folder, one chunk per row, and optimises it. */
-export async function makeSearchable(name: string, corpus: readonly CorpusRow[]): Promise<Searchable> {
+export async function makeSearchable(name: string, corpus: Iterable<CorpusRow>): Promise<Searchable> {
   const folder = await mkdtemp(join(tmpdir(), 'sekisho-bench-'));
   const index = createLanceIndex({ folder, log: (message, details) => console.error(message, details) });
   const analyser = createTextAnalyser();
   const encoder = createStaticEncoder(await Bun.file(MODEL).bytes());
   const ref: IndexRef = { tenantId: DEFAULT_TENANT, collection: name, version: 1 };
   const startedMs = performance.now();
-  for (let from = 0; from < corpus.length; from += BATCH) {
-    const rows = corpus.slice(from, from + BATCH).map((row) => chunkOf(row, analyser, encoder));
-    await index.replace(ref, rows.map((row) => row.documentId), rows, true);
+  let batch: ChunkRow[] = [];
+  const write = async (): Promise<void> => {
+    await index.replace(ref, batch.map((row) => row.documentId), batch, true);
+    batch = [];
+  };
+  for (const row of corpus) {
+    batch.push(chunkOf(row, analyser, encoder));
+    if (batch.length === BATCH) await write();
   }
+  await write();
   await index.optimise(ref);
   const indexMs = performance.now() - startedMs;
-
-  let weight: number | undefined;
-  const retrieve = createRetrieve({
-    index,
-    analyser,
-    clock: systemClock,
-    embedQuery: async ({ text }) => encoder.encode(text),
-    collections: {
-      get: async () => ({ name, version: 1, embeddingRoute: 'static', denseWeight: weight ?? null }),
-    },
-    documents: { hydrate: async (_, __, spans) => spans.map(() => ({ title: '', content: '', metadata: {} })) },
-  });
   const signal = new AbortController().signal;
+
   return {
     index,
     ref,
     analyser,
     encoder,
     indexMs,
-    search(query, topK, denseWeight) {
-      weight = denseWeight;
-      return retrieve({ principal: PRINCIPAL, collection: name, query, topK, signal, requestId: 'req_bench' });
+    retrieval(denseWeight) {
+      const retrieve = createRetrieve({
+        index,
+        analyser,
+        clock: systemClock,
+        embedQuery: async ({ text }) => encoder.encode(text),
+        collections: {
+          get: async () => ({ name, version: 1, embeddingRoute: 'static', denseWeight: denseWeight ?? null }),
+        },
+        documents: { hydrate: async (_, __, spans) => spans.map(() => ({ title: '', content: '', metadata: {} })) },
+      });
+      return (query, topK) =>
+        retrieve({ principal: PRINCIPAL, collection: name, query, topK, signal, requestId: 'req_bench' });
     },
     async close() {
       await index.close();
@@ -82,7 +87,8 @@ export async function makeSearchable(name: string, corpus: readonly CorpusRow[])
   };
 }
 
-function chunkOf(row: CorpusRow, analyser: TextAnalyser, encoder: StaticEncoder): ChunkRow {
+/** A row as the product indexes it: title and text together, on both legs. */
+export function chunkOf(row: CorpusRow, analyser: TextAnalyser, encoder: StaticEncoder): ChunkRow {
   const whole = row.title === '' ? row.text : `${row.title}\n${row.text}`;
   return {
     chunkId: `${row.id}#0`,

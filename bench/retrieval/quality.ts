@@ -1,0 +1,59 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { figuresOf, meanOf } from './metrics.ts';
+import type { Figures } from './metrics.ts';
+import { makeSearchable } from './searchable.ts';
+import type { Searchable } from './searchable.ts';
+import { crossLingualSet, hasData, retrievalSets } from './sets.ts';
+import type { RetrievalSet } from './sets.ts';
+
+const DEPTH = 100;
+const SYSTEMS: [name: string, denseWeight: number | undefined][] = [
+  ['BM25', 0],
+  ['dense', 1],
+  ['hybrid', undefined],
+];
+
+interface Row {
+  set: string;
+  system: string;
+  questions: number;
+  figures: Figures;
+}
+
+/** Prints the quality table and writes results/quality.json. */
+async function main(): Promise<void> {
+  if (!hasData()) {
+    console.log('The evaluation data is not here; nothing to measure.');
+    return;
+  }
+  const rows: Row[] = [];
+  for (const set of [...(await retrievalSets()), await crossLingualSet()]) rows.push(...(await measure(set)));
+  const results = join(import.meta.dir, 'results');
+  await mkdir(results, { recursive: true });
+  await Bun.write(join(results, 'quality.json'), JSON.stringify(rows, null, 1));
+
+  console.log('| set | system | hit@1 | MRR | nDCG@10 | recall@10 |\n|---|---|---|---|---|---|');
+  for (const { set, system, figures } of rows) {
+    const cells = [figures.hit1, figures.mrr, figures.ndcg10, figures.recall10].map((value) => value.toFixed(4));
+    console.log(`| ${set} | ${system} | ${cells.join(' | ')} |`);
+  }
+}
+
+async function measure(set: RetrievalSet): Promise<Row[]> {
+  const searchable: Searchable = await makeSearchable(set.name, set.corpus);
+  const rows: Row[] = [];
+  for (const [system, denseWeight] of SYSTEMS) {
+    const search = searchable.retrieval(denseWeight);
+    const figures: Figures[] = [];
+    for (const question of set.questions) {
+      const { hits } = await search(question.text, DEPTH);
+      figures.push(figuresOf(hits.map((hit) => hit.documentId), question.relevant));
+    }
+    rows.push({ set: set.name, system, questions: set.questions.length, figures: meanOf(figures) });
+  }
+  await searchable.close();
+  return rows;
+}
+
+await main();
