@@ -7,3 +7,18 @@ export interface Environment {
 export function readEnvironment(variables: Record<string, string | undefined> = process.env): Environment {
   return { get: (name) => variables[name]?.trim() || undefined };
 }
+
+const HTTP_LIMIT = 'BUN_CONFIG_MAX_HTTP_REQUESTS';
+
+/**
+ * Raises the number of calls that the HTTP client may have open, 256 by default, which a gateway outgrows.
+ * The client reads it when the process starts, so the process replaces itself, once; its id stays.
+ * Where a system cannot replace a process this changes nothing.
+ */
+export function restartWithHttpLimit(): void {
+  if (process.execve === undefined || process.env[HTTP_LIMIT] !== undefined) return;
+  process.execve(process.execPath, [process.execPath, ...process.argv.slice(1)], {
+    ...process.env,
+    [HTTP_LIMIT]: '16384',
+  });
+}

@@ -56,7 +56,6 @@ export function createModelGateway(deps: CallModelDeps): ModelGateway {
       const firstByteMs = settlement.elapsedMs();
       const frames: AsyncIterable<StreamFrame> = meteredFrames({
         stream: value.stream,
-        target: target.name,
         next: settlement.waiting,
         onEnd: async (tally, leftEarly) => {
           const error = tally.error ?? (leftEarly === undefined ? undefined : new SekishoError('caller_left'));

@@ -31,7 +31,7 @@ export interface Ledger {
 }
 
 const COLUMNS = [
-  'request_id', 'tenant_id', 'key_id', 'end_user', 'at_ms', 'operation', 'route', 'target', 'wire', 'upstream_model',
+  'id', 'request_id', 'tenant_id', 'key_id', 'end_user', 'at_ms', 'operation', 'route', 'target', 'wire', 'upstream_model',
   'input_tokens', 'output_tokens', 'cached_input_tokens', 'cache_write_tokens', 'reasoning_tokens', 'usage_basis',
   'cost_micros', 'outcome', 'error_code', 'attempts', 'streamed', 'duration_ms', 'first_byte_ms',
 ];
@@ -79,7 +79,7 @@ export function createLedger(database: Database): Ledger {
 function paramsOf(entry: LedgerEntry): SqlValue[] {
   const { usage } = entry;
   return [
-    entry.requestId, entry.tenantId, entry.keyId, entry.endUser ?? null, entry.atMs, entry.operation, entry.route,
+    entry.id, entry.requestId, entry.tenantId, entry.keyId, entry.endUser ?? null, entry.atMs, entry.operation, entry.route,
     entry.target, entry.wire, entry.upstreamModel, usage.inputTokens, usage.outputTokens, usage.cachedInputTokens,
     usage.cacheWriteTokens, usage.reasoningTokens, usage.basis, entry.costMicros, entry.outcome,
     entry.errorCode ?? null, entry.attempts, entry.streamed ? 1 : 0, entry.durationMs, entry.firstByteMs ?? null,

@@ -1,5 +1,5 @@
 import type { ChatStream, StreamFrame } from '../ports/provider.ts';
-import { SekishoError } from '../spec/errors.ts';
+import { toSekishoError, type SekishoError } from '../spec/errors.ts';
 import type { Usage } from '../spec/usage.ts';
 
 /** What a stream has told about itself so far. */
@@ -18,7 +18,6 @@ export interface StreamTally {
  */
 export async function* meteredFrames(options: {
   stream: ChatStream;
-  target: string;
   next: (frame: Promise<IteratorResult<StreamFrame>>) => Promise<IteratorResult<StreamFrame>>;
   onEnd: (tally: StreamTally, leftEarly: unknown) => Promise<void>;
 }): AsyncGenerator<StreamFrame> {
@@ -33,9 +32,8 @@ export async function* meteredFrames(options: {
       for (const part of frame.parts) {
         if (part.type === 'usage') tally.usage = part.usage;
         else if (part.type === 'finish') tally.finished = true;
-        else if (part.type === 'error') {
-          tally.error = new SekishoError('upstream_broken', { values: { target: options.target }, cause: part.message });
-        } else tally.events++;
+        else if (part.type === 'error') tally.error = part.error;
+        else tally.events++;
       }
       if (frame.bytes !== undefined) tally.events += countEvents(frame.bytes);
       // Whoever sees the finish may leave at once, so the books are closed before it goes out.
@@ -46,8 +44,8 @@ export async function* meteredFrames(options: {
     left = undefined;
   } catch (thrown) {
     left = undefined;
-    tally.error = thrown instanceof SekishoError ? thrown : new SekishoError('internal', { cause: thrown });
-    yield { parts: [{ type: 'error', message: tally.error.message }] };
+    tally.error = toSekishoError(thrown);
+    yield { parts: [{ type: 'error', error: tally.error }] };
   } finally {
     await frames.return?.();
     await options.onEnd(tally, left);

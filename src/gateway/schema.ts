@@ -6,7 +6,8 @@ export const gatewayMigrations: Migration[] = [
     id: 'gateway-001-ledger',
     sql: [
       `CREATE TABLE ledger (
-        request_id TEXT PRIMARY KEY,
+        id TEXT PRIMARY KEY,
+        request_id TEXT NOT NULL,
         tenant_id TEXT NOT NULL,
         key_id TEXT NOT NULL,
         end_user TEXT,

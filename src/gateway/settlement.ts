@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import { toSekishoError, type SekishoError } from '../spec/errors.ts';
+import { newId } from '../spec/ids.ts';
 import type { LedgerEntry } from '../spec/ledger.ts';
 import { costMicros, type Micros } from '../spec/money.ts';
 import { noUsage, type Usage } from '../spec/usage.ts';
@@ -53,12 +54,14 @@ export function openSettlement(
 
   async function write({ target, attempts, usage = noUsage(), error, firstByteMs }: Ending): Promise<Micros | null> {
     const cost = target.price === undefined ? null : costMicros(usage, target.price);
+    const atMs = deps.clock.nowMs();
     const entry: LedgerEntry = {
+      id: newId('led', atMs),
       requestId: call.requestId,
       tenantId: call.principal.tenantId,
       keyId: call.principal.keyId,
       ...(call.endUser === undefined ? {} : { endUser: call.endUser.slice(0, 200) }),
-      atMs: deps.clock.nowMs(),
+      atMs,
       operation: call.operation,
       route: call.route,
       target: target.name,

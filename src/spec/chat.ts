@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../lib/json.ts';
 import type { Citation } from './citation.ts';
+import type { SekishoError } from './errors.ts';
 import type { Usage } from './usage.ts';
 
 /** One piece of a message. Images carry either a URL (http(s) or data:) or base64 data with a media type. */
@@ -106,4 +107,4 @@ export type StreamPart =
   | { type: 'citations'; citations: Citation[] }
   | { type: 'usage'; usage: Usage }
   | { type: 'finish'; finish: FinishReason }
-  | { type: 'error'; message: string; upstreamType?: string };
+  | { type: 'error'; error: SekishoError };

@@ -1,9 +1,11 @@
-import type { KeyId, RequestId, TenantId } from './ids.ts';
+import type { KeyId, LedgerId, RequestId, TenantId } from './ids.ts';
 import type { Micros } from './money.ts';
 import type { Usage } from './usage.ts';
 
 /** One settled call. Append-only: what is written once is never changed. */
 export interface LedgerEntry {
+  id: LedgerId;
+  /** The request that the call belongs to; an answer from documents makes several calls. */
   requestId: RequestId;
   tenantId: TenantId;
   keyId: KeyId;

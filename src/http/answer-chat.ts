@@ -1,0 +1,90 @@
+import type { ModelAnswer } from '../gateway/model-call.ts';
+import type { StreamFrame } from '../ports/provider.ts';
+import type { SekishoError } from '../spec/errors.ts';
+import { dollars, type Micros } from '../spec/money.ts';
+import type { ChatDialect } from './dialects/dialect.ts';
+import type { HttpContext } from './http-context.ts';
+import type { JsonBody } from './read-body.ts';
+import { STREAM_HEADERS, streamBody } from './stream-body.ts';
+
+export interface ChatAnswering {
+  dialect: ChatDialect;
+  body: JsonBody;
+  answer: ModelAnswer;
+  streams: { streamOpened(): void; streamClosed(): void };
+}
+
+/**
+ * Renders an answer in the caller's dialect: bytes of the caller's own wire as they are, everything else
+ * encoded. A stream that breaks ends with the dialect's error event and without its terminator.
+ */
+export function answerChat(context: HttpContext, { dialect, body, answer, streams }: ChatAnswering): Response {
+  const { facts } = answer;
+  const route = facts.route;
+  const encoding = { route, request: body.json };
+  const headers: Record<string, string> = {
+    'x-sekisho-route': headerValue(route),
+    'x-sekisho-target': headerValue(facts.target),
+    'x-sekisho-cache': 'miss',
+  };
+  if (answer.kind === 'whole') {
+    const { native } = answer.answer;
+    const text =
+      native?.wire === dialect.wire
+        ? native.text
+        : JSON.stringify(dialect.encodeResult(answer.answer.result(), encoding));
+    headers['content-type'] = 'application/json';
+    costHeader(headers, answer.facts.costMicros);
+    headers['x-sekisho-overhead-ms'] = facts.overheadMs().toFixed(2);
+    return new Response(text, { headers });
+  }
+
+  headers['x-sekisho-overhead-ms'] = facts.overheadMs().toFixed(2);
+  streams.streamOpened();
+  const language = context.get('language');
+  const requestId = context.get('requestId');
+  const failed = (error: SekishoError): string => dialect.encodeStreamError(error, language, requestId);
+  const bytes = renderFrames(answer.frames, { dialect, encoding, failed });
+  return new Response(streamBody(bytes, streams.streamClosed), { headers: { ...headers, ...STREAM_HEADERS } });
+}
+
+async function* renderFrames(
+  frames: AsyncIterable<StreamFrame>,
+  options: {
+    dialect: ChatDialect;
+    encoding: Parameters<ChatDialect['streamEncoder']>[0];
+    failed: (error: SekishoError) => string;
+  },
+): AsyncGenerator<Uint8Array> {
+  const utf8 = new TextEncoder();
+  const encoder = options.dialect.streamEncoder(options.encoding);
+  let finished = false;
+  let passedThrough = false;
+  for await (const frame of frames) {
+    if (frame.bytes !== undefined && frame.bytes.length > 0) {
+      passedThrough = true;
+      yield frame.bytes;
+    }
+    const broken = frame.parts.find((part) => part.type === 'error');
+    if (broken !== undefined) {
+      yield utf8.encode(options.failed(broken.error));
+      return;
+    }
+    if (frame.bytes !== undefined) continue;
+    const text = frame.parts.map((part) => encoder.encode(part)).join('');
+    finished ||= frame.parts.some((part) => part.type === 'finish');
+    if (text !== '') yield utf8.encode(text);
+  }
+  // Passed-through bytes bring their own terminator.
+  if (!passedThrough && finished) yield utf8.encode(encoder.end());
+}
+
+/** Adds the cost in dollars where the model has a price: an unknown price is not a cost of zero. */
+export function costHeader(headers: Record<string, string>, cost: Micros | null): void {
+  if (cost !== null) headers['x-sekisho-cost-usd'] = dollars(cost);
+}
+
+/** A name as a header value: header values are bytes of ISO 8859-1, so anything else is percent-encoded. */
+export function headerValue(name: string): string {
+  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+
+const collectionName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-", 64 at most, a letter or digit first');
+
+/** Body of `POST /v1/index`. */
+export const indexRequestSchema = z.strictObject({
+  documents: z
+    .array(
+      z.strictObject({
+        id: z.string().min(1).max(512).optional(),
+        title: z.string().max(1_000).optional(),
+        content: z.string().min(1).max(10_000_000),
+        metadata: z.record(z.string(), z.unknown()).optional(),
+      }),
+    )
+    .min(1)
+    .max(1_000),
+  collection_name: collectionName.default('default'),
+});
+
+/** What became of the documents. */
+export const indexResponseSchema = z.object({
+  collection_name: z.string(),
+  indexed: z.int(),
+  unchanged: z.int(),
+  failed: z.array(z.object({ id: z.string(), reason: z.string() })),
+  chunks: z.int(),
+  processing_time: z.number().describe('Seconds.'),
+});
+
+/** Body of `POST /v1/search`. */
+export const searchRequestSchema = z.strictObject({
+  query: z.string().min(1).max(8_000),
+  collection: collectionName.default('default'),
+  top_k: z.int().min(1).max(100).default(5),
+  filters: z.record(z.string(), z.unknown()).optional(),
+  explain: z.boolean().default(false),
+});

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+
+/** Body of `POST /v1/keys`. Times are ISO 8601, money is in dollars. */
+export const createKeySchema = z.strictObject({
+  name: z.string().trim().min(1).max(100),
+  role: z.enum(['admin', 'member']).default('member'),
+  allowed_routes: z.array(z.string().min(1).max(200)).max(100).default([]),
+  expires_at: z.iso.datetime({ offset: true }).optional(),
+  limits: z
+    .strictObject({
+      requests_per_minute: z.int().min(1).max(1_000_000).optional(),
+      tokens_per_minute: z.int().min(1).max(1_000_000_000).optional(),
+      concurrency: z.int().min(1).max(100_000).optional(),
+      budget_usd_per_month: z.number().min(0).max(1_000_000_000).optional(),
+    })
+    .default({}),
+});
+
+/** A key as administrators see it. */
+export const keySchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  hint: z.string().describe('The first characters of the key.'),
+  role: z.enum(['admin', 'member']),
+  allowed_routes: z.array(z.string()),
+  limits: createKeySchema.shape.limits,
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+  revoked_at: z.string().nullable(),
+});
+
+/** A new key; `key` is shown this once. */
+export const newKeySchema = keySchema.extend({ key: z.string() });
+
+/** Query of `GET /v1/usage`. */
+export const usageQuerySchema = z.object({
+  by: z.enum(['key', 'route', 'target', 'user']).default('route'),
+  from: z.iso.datetime({ offset: true }).optional(),
+  to: z.iso.datetime({ offset: true }).optional(),
+});
+
+export const usageResponseSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  groups: z.array(
+    z.object({
+      group: z.string(),
+      requests: z.int(),
+      input_tokens: z.int(),
+      output_tokens: z.int(),
+      cost_usd: z.string().describe('Dollars, six places.'),
+      unpriced_requests: z.int(),
+    }),
+  ),
+});

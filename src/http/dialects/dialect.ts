@@ -1,0 +1,35 @@
+import type { JsonObject } from '../../lib/json.ts';
+import type { ChatRequest, ChatResult, StreamPart } from '../../spec/chat.ts';
+import type { Language, SekishoError } from '../../spec/errors.ts';
+import type { Wire } from '../../spec/wire.ts';
+
+/** What an encoder of answers needs to know of the request. */
+export interface EncodeContext {
+  /** The model name that the caller used. */
+  route: string;
+  /** The caller's body, for options such as stream_options. */
+  request: JsonObject;
+}
+
+/** Turns parts into the text of the dialect's events, in order. */
+export interface StreamEncoder {
+  encode(part: StreamPart): string;
+  /** What ends a stream that went well; called once, after a finish part. */
+  end(): string;
+}
+
+/** One way in which callers speak: what they send, what they get, how they learn of errors. */
+export interface ChatDialect {
+  /** The wire whose targets take the caller's body as it is. */
+  wire: Wire;
+  /** Cheap judgement of what every call needs: the model's name, whether to stream. @throws invalid_request. */
+  check(json: JsonObject): { route: string; stream: boolean; endUser?: string };
+  /** The request in the vocabulary. @throws invalid_request with the path of the problem. */
+  decode(json: JsonObject): ChatRequest;
+  encodeResult(result: ChatResult, context: EncodeContext): JsonObject;
+  streamEncoder(context: EncodeContext): StreamEncoder;
+  /** The body of an error answer. */
+  encodeError(error: SekishoError, language: Language, requestId: string): JsonObject;
+  /** The event that ends a stream with an error. */
+  encodeStreamError(error: SekishoError, language: Language, requestId: string): string;
+}

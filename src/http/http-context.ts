@@ -1,0 +1,20 @@
+import type { Context } from 'hono';
+import type { Language } from '../spec/errors.ts';
+import type { RequestId } from '../spec/ids.ts';
+import type { Principal } from '../spec/principal.ts';
+
+/** What the middleware knows of a request by the time a route handles it. */
+export interface HttpVariables {
+  requestId: RequestId;
+  /** Monotonic time of arrival. */
+  startedMs: number;
+  language: Language;
+  /** Set by `authenticate`; routes behind it may rely on it. */
+  principal: Principal;
+}
+
+export interface HttpEnv {
+  Variables: HttpVariables;
+}
+
+export type HttpContext = Context<HttpEnv>;
