@@ -43,7 +43,7 @@ export function takeDataFolder(path: string): DataFolder {
   for (;;) {
     try {
       const handle = openSync(file, 'wx', 0o600);
-      writeSync(handle, JSON.stringify({ pid: process.pid, url: '' }));
+      writeSync(handle, JSON.stringify({ pid: process.pid }));
       closeSync(handle);
       break;
     } catch (cause) {

@@ -1,4 +1,4 @@
-import type { Context } from 'hono';
+import type { ErrorHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { SekishoError, toSekishoError } from '../spec/errors.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -7,17 +7,13 @@ import { openAiDialect } from './dialects/openai/openai-dialect.ts';
 import type { HttpEnv } from './http-context.ts';
 import { languageOf } from './middleware/open-request.ts';
 
-export interface ErrorRendering {
-  (thrown: unknown, context: Context<HttpEnv>): Response;
-  notFound(context: Context<HttpEnv>): Response;
-}
-
 /**
  * Turns whatever was thrown into the caller's dialect and language. The cause goes to the log, with the
  * request id that the caller is given; nothing of it goes to the caller.
  */
-export function renderError(telemetry: Pick<Telemetry, 'requestFailed'>): ErrorRendering {
-  function render(error: SekishoError, context: Context<HttpEnv>): Response {
+export function renderError(telemetry: Pick<Telemetry, 'requestFailed'>): ErrorHandler<HttpEnv> {
+  return (thrown, context) => {
+    const error = translated(thrown);
     const requestId = context.get('requestId') ?? 'req_unknown';
     const language = context.get('language') ?? languageOf(context.req.header('accept-language'));
     telemetry.requestFailed({ requestId, method: context.req.method, path: context.req.path, error });
@@ -32,12 +28,7 @@ export function renderError(telemetry: Pick<Telemetry, 'requestFailed'>): ErrorR
     if (error.retryAfterMs !== undefined) headers['retry-after'] = String(Math.ceil(error.retryAfterMs / 1000));
     const body = JSON.stringify(dialect.encodeError(error, language, requestId));
     return new Response(body, { status: error.status, headers });
-  }
-
-  return Object.assign((thrown: unknown, context: Context<HttpEnv>) => render(translated(thrown), context), {
-    notFound: (context: Context<HttpEnv>) =>
-      render(new SekishoError('not_found', { values: { path: context.req.path.slice(0, 200) } }), context),
-  });
+  };
 }
 
 function translated(thrown: unknown): SekishoError {

@@ -1,5 +1,5 @@
 import pino from 'pino';
-import { redactText } from './redaction.ts';
+import { redactText } from '../lib/redact.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 

@@ -1,0 +1,158 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createKeys } from './access/keys.ts';
+import { accessMigrations } from './access/schema.ts';
+import type { ProviderSettings } from './config/provider-settings.ts';
+import type { Settings } from './config/settings.ts';
+import { takeDataFolder, type DataFolder } from './data-folder.ts';
+import { createAdmission } from './gateway/admission.ts';
+import { createModelGateway } from './gateway/call-model.ts';
+import { createLedger } from './gateway/ledger.ts';
+import { createOfferedModels } from './gateway/offered-models.ts';
+import { createRouteBook, type ProviderEntry } from './gateway/route-book.ts';
+import { gatewayMigrations } from './gateway/schema.ts';
+import { createHttpApp } from './http/app.ts';
+import { systemClock } from './lib/clock.ts';
+import { Secret } from './lib/secret.ts';
+import { systemSleep } from './lib/sleep.ts';
+import { createReach } from './providers/kit/reach.ts';
+import { createRemoteProvider } from './providers/registry.ts';
+import { DEFAULT_TENANT } from './spec/ids.ts';
+import { createMemoryCounterStore } from './stores/memory/memory-counter-store.ts';
+import { createSqliteDatabase, migrate } from './stores/sqlite/sqlite-database.ts';
+import { createLog } from './telemetry/log.ts';
+import { createTelemetry } from './telemetry/telemetry.ts';
+
+/** A running Sekisho. */
+export interface Sekisho {
+  url: string;
+  /** The first key, where this start made it: shown once, kept nowhere. */
+  firstKey: Secret | undefined;
+  /** The key of the command line of the same user. */
+  cliKey: Secret;
+  /** Takes no new work, lets what is open end for up to `drainMs`, closes the stores. */
+  stop(drainMs?: number): Promise<void>;
+}
+
+/** What a start tells while it goes on. */
+export interface StartHooks {
+  onHandbookProgress?: (done: number, total: number) => void;
+}
+
+/** The composition root: the one place that names concrete stores and providers. */
+export async function startSekisho(settings: Settings, hooks: StartHooks = {}): Promise<Sekisho> {
+  const folder = takeDataFolder(settings.dataFolder);
+  try {
+    return await compose(settings, folder, hooks);
+  } catch (thrown) {
+    folder.release();
+    throw thrown;
+  }
+}
+
+async function compose(settings: Settings, folder: DataFolder, _hooks: StartHooks): Promise<Sekisho> {
+  const clock = systemClock;
+  const log = createLog({ level: settings.logLevel });
+  const telemetry = createTelemetry(log);
+
+  // Stores.
+  const database = createSqliteDatabase({ path: folder.database });
+  await migrate(database, [...accessMigrations, ...gatewayMigrations]);
+  const counters = createMemoryCounterStore();
+
+  // Access.
+  const keys = createKeys({ database, clock, ...(settings.adminKey && { adminKey: settings.adminKey }) });
+  const { firstKey, cliKey } = await firstKeys(keys, folder, settings);
+
+  // Gateway.
+  const reach = settings.proxied ? undefined : createReach();
+  const remotes = settings.providers.map((each) => remoteEntry(each, reach));
+  const routes = createRouteBook({
+    providers: remotes.map(({ entry }) => entry),
+    routes: settings.routes,
+    defaultRetry: settings.retry,
+  });
+  const ledger = createLedger(database);
+  const gateway = createModelGateway({
+    routes,
+    ledger,
+    admission: createAdmission({ counters, ledger, clock }),
+    clock,
+    sleep: systemSleep,
+    random: Math.random,
+    onSettled: telemetry.modelCallSettled,
+    onAttemptFailed: (call, failed) => telemetry.attemptFailed(call.requestId, failed.target, failed.error),
+  });
+
+  // HTTP.
+  let draining = false;
+  const app = createHttpApp({
+    gateway,
+    keys,
+    ledger,
+    telemetry,
+    clock,
+    assets: () => undefined,
+    system: {
+      metricsText: telemetry.metricsText,
+      readiness: [{ name: 'database', check: async () => void (await database.all('SELECT 1')) }],
+      isDraining: () => draining,
+      openApi: () => ({}),
+      configSchema: () => ({}),
+    },
+  });
+  const server = Bun.serve({
+    hostname: settings.host,
+    port: settings.port,
+    maxRequestBodySize: settings.maxBodyBytes,
+    // Streams may be silent for as long as the upstream's own timers allow.
+    idleTimeout: 0,
+    fetch: (request) => app.fetch(request),
+  });
+  const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${server.port}`;
+  folder.publish({ pid: process.pid, url });
+
+  // What upstreams offer is learned while calls are already taken.
+  for (const { refresh } of remotes) {
+    refresh().catch((error: unknown) => log.debug('models_not_listed', { error }));
+  }
+
+  return {
+    url,
+    firstKey,
+    cliKey,
+    stop: async (drainMs = 0) => {
+      draining = true;
+      await Promise.race([server.stop(false), Bun.sleep(drainMs)]);
+      await server.stop(true);
+      await database.close();
+      folder.release();
+      log.flush();
+    },
+  };
+}
+
+function remoteEntry(settings: ProviderSettings, reach: ReturnType<typeof createReach> | undefined) {
+  const provider = createRemoteProvider({ ...settings, ...(reach && { reach }) });
+  const offered = createOfferedModels({ provider, given: settings.models, priced: [] });
+  const entry: ProviderEntry = {
+    provider,
+    models: offered.models,
+    priceOf: (model) => settings.prices[model],
+  };
+  return { entry, refresh: offered.refresh };
+}
+
+/** The keys of the first start: one for the user, shown once, and one for the command line, kept in the data folder. */
+async function firstKeys(keys: ReturnType<typeof createKeys>, folder: DataFolder, settings: Settings) {
+  if (existsSync(folder.cliKey)) {
+    return { firstKey: undefined, cliKey: new Secret(readFileSync(folder.cliKey, 'utf8').trim()) };
+  }
+  const tenantId = DEFAULT_TENANT;
+  const { secret: cliKey } = await keys.create({ tenantId, name: 'command line', role: 'admin' });
+  const firstKey =
+    settings.adminKey === undefined
+      ? (await keys.create({ tenantId, name: 'first key', role: 'admin' })).secret
+      : undefined;
+  writeFileSync(folder.cliKey, `${cliKey.reveal()}\n`, { mode: 0o600 });
+  return { firstKey, cliKey };
+}

@@ -1,0 +1,28 @@
+import { arrayAt, isJsonObject, numberAt, stringAt } from '../lib/json.ts';
+import type { CommandInput } from './run-command.ts';
+import { withServer } from './with-server.ts';
+
+/** `ask "<question>"`: the answer, and the sentences that it rests on. */
+export async function askCommand(input: CommandInput): Promise<number> {
+  const { terminal, options } = input;
+  const question = input.words.join(' ').trim();
+  if (question === '') {
+    terminal.warn('What is the question? sekisho ask "How do I create a key?"');
+    return 2;
+  }
+  const answer = await withServer(input, (server) =>
+    server.json('POST', '/v1/query', {
+      query: question,
+      collection: options.collection ?? 'handbook',
+      ...(options['top-k'] !== undefined && { top_k: Number(options['top-k']) }),
+    }),
+  );
+  terminal.print(stringAt(answer, 'answer') ?? '');
+  const citations = arrayAt(answer, 'citations').filter(isJsonObject);
+  if (citations.length > 0) terminal.print('');
+  citations.forEach((citation, index) => {
+    terminal.print(`  [${index + 1}] ${stringAt(citation, 'document_id')} ${numberAt(citation, 'start')}–${numberAt(citation, 'end')}`);
+  });
+  terminal.warn(`  ${(numberAt(answer, 'processing_time') ?? 0).toFixed(3)} s, ${stringAt(answer, 'model')}`);
+  return 0;
+}

@@ -1,0 +1,101 @@
+import { parseArgs } from 'node:util';
+import type { Environment } from '../config/env.ts';
+import { askCommand } from './ask.ts';
+import { checkConfig } from './check-config.ts';
+import { doctor } from './doctor.ts';
+import { ingestCommand } from './ingest.ts';
+import { keysCommand } from './keys.ts';
+import { ServerRefusal } from './server-client.ts';
+import { serve } from './serve.ts';
+import { createTerminal, type Terminal } from './terminal.ts';
+
+/** What a command gets: its words, its options, the environment, a place to write. */
+export interface CommandInput {
+  words: string[];
+  options: CommandOptions;
+  environment: Environment;
+  terminal: Terminal;
+}
+
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+  config: { type: 'string', short: 'c' },
+  data: { type: 'string', short: 'd' },
+  port: { type: 'string', short: 'p' },
+  collection: { type: 'string' },
+  name: { type: 'string' },
+  role: { type: 'string' },
+  route: { type: 'string', multiple: true },
+  expires: { type: 'string' },
+  budget: { type: 'string' },
+  'top-k': { type: 'string' },
+} as const;
+
+export type CommandOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>['values'];
+
+/** Exit code: 0 done, 1 failed, 2 misused. */
+type Command = (input: CommandInput) => Promise<number>;
+
+const COMMANDS: Record<string, Command> = {
+  serve,
+  ingest: ingestCommand,
+  ask: askCommand,
+  keys: keysCommand,
+  config: checkConfig,
+  doctor,
+};
+
+const HELP = `sekisho — the production backend of an LLM application in one process
+
+  sekisho serve                      start the server
+  sekisho ingest <path...>           index files and folders   [--collection NAME]
+  sekisho ask "<question>"           ask a collection          [--collection NAME] [--top-k N]
+  sekisho keys create --name NAME    make an API key           [--role admin|member] [--route PATTERN]...
+                                                               [--expires ISO-DATE] [--budget USD-PER-MONTH]
+  sekisho keys list                  list API keys
+  sekisho keys revoke <id>           end an API key at once
+  sekisho config check               judge the configuration, every problem at once
+  sekisho doctor                     what is set, reachable, missing, and how to mend it
+
+  -c, --config FILE    configuration (SEKISHO_CONFIG, else ./sekisho.yaml where it exists)
+  -d, --data FOLDER    data folder   (SEKISHO_DATA, else ./data)
+  -p, --port PORT      port          (PORT, else 8910)
+  -h, --help           this text
+  -v, --version        the version`;
+
+/** Runs one command of the command line. @returns the exit code; never throws. */
+export async function runCommand(args: readonly string[], environment: Environment): Promise<number> {
+  const terminal = createTerminal();
+  let parsed: { values: CommandOptions; positionals: string[] };
+  try {
+    parsed = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    terminal.warn(`${error instanceof Error ? error.message : 'These words make no command.'}\n\n${HELP}`);
+    return 2;
+  }
+  const [name, ...words] = parsed.positionals;
+  if (parsed.values.version === true) {
+    const { version } = (await import('../../package.json')).default;
+    terminal.print(version);
+    return 0;
+  }
+  if (parsed.values.help === true || name === undefined) {
+    terminal.print(HELP);
+    return parsed.values.help === true ? 0 : 2;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    terminal.warn(`There is no command "${name}".\n\n${HELP}`);
+    return 2;
+  }
+  try {
+    return await command({ words, options: parsed.values, environment, terminal });
+  } catch (error) {
+    terminal.warn(error instanceof Error ? error.message : String(error));
+    if (!(error instanceof ServerRefusal) && error instanceof Error && error.cause instanceof Error) {
+      terminal.warn(`  because: ${error.cause.message}`);
+    }
+    return 1;
+  }
+}
