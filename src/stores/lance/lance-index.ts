@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { ChunkIndex, ChunkRow, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
-import { HIT_COLUMNS, chunkTable, column, hitsOf } from './chunk-columns.ts';
+import { PLACE_COLUMN, chunkTable, column, hitsOf } from './chunk-columns.ts';
 import { openTables } from './open-tables.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
 import { anyOf, tagPredicate } from './predicate.ts';
@@ -15,8 +15,8 @@ import type { Upkeep } from './upkeep.ts';
 const MOST_HITS = 1000;
 /** More distinct terms than any question has; a pasted document is cut to its first terms. */
 const MOST_TERMS = 512;
-/** Partitions of the vector index that a query visits: at a thousand partitions 2% of the vectors. */
-const PROBES = 20;
+/** Partitions of the vector index that a query visits, of as many as the square root of the rows. */
+const PROBES = 40;
 /** With a filter, the partitions visited at most until enough rows have matched. */
 const MOST_PROBES_FILTERED = 2000;
 
@@ -101,7 +101,7 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
         const request = table.query().nearestToText(new MultiMatchQuery(query, ['terms']));
         const predicate = tagPredicate(search.tagsAllOf);
         if (predicate !== undefined) request.where(predicate);
-        const found = await request.select([...HIT_COLUMNS, '_score']).limit(limitOf(search)).toArrow();
+        const found = await request.select([PLACE_COLUMN, '_score']).limit(limitOf(search)).toArrow();
         return hitsOf(found, '_score', (score) => score);
       });
     },
@@ -110,11 +110,10 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
       if (matchesNothing(search) || vector.every((value) => value === 0)) return [];
       return read(ref, [], async (open) => {
         checkDimensions(open, vector);
-        const request = open.table.query().nearestTo(vector).distanceType('dot').minimumNprobes(PROBES);
+        const request = open.table.query().nearestTo(vector).distanceType('dot').nprobes(PROBES);
         const predicate = tagPredicate(search.tagsAllOf);
-        if (predicate === undefined) request.maximumNprobes(PROBES);
-        else request.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
-        const found = await request.select([...HIT_COLUMNS, '_distance']).limit(limitOf(search)).toArrow();
+        if (predicate !== undefined) request.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
+        const found = await request.select([PLACE_COLUMN, '_distance']).limit(limitOf(search)).toArrow();
         return hitsOf(found, '_distance', (distance) => 1 - distance);
       });
     },

@@ -8,10 +8,11 @@ const KEEP_VERSIONS_MS = 5 * 60_000;
 /** Rows that are not indexed yet are scanned by every query, at 5 µs each; so many are let pass. */
 const FEW_ROWS = 256;
 const FEW_COMMITS = 8;
-/** Beyond these, upkeep does not wait for a quiet moment. Rows also count in proportion to the table. */
-const MANY_ROWS = 4096;
+/** Beyond these, upkeep does not wait for a quiet moment. A run costs by the rows of the table, so rows count by share. */
 const MANY_COMMITS = 64;
-const MANY_SHARE = 0.05;
+const MANY_SHARE = 0.1;
+const MANY_ROWS_AT_LEAST = 4096;
+const MANY_ROWS_AT_MOST = 20_000;
 const QUIET_MS = 1000;
 /** Below this an exact scan of the vectors is as fast as an index. */
 const EXACT_BELOW_ROWS = 10_000;
@@ -89,7 +90,7 @@ export function createUpkeep(deps: {
 
   function schedule(open: OpenTable, backlog: Backlog): void {
     if (stopped || backlog.running !== undefined) return;
-    const many = Math.max(MANY_ROWS, backlog.tableRows * MANY_SHARE);
+    const many = Math.min(MANY_ROWS_AT_MOST, Math.max(MANY_ROWS_AT_LEAST, backlog.tableRows * MANY_SHARE));
     if (backlog.rows >= many || backlog.commits >= MANY_COMMITS) return runInBackground(open);
     clearTimeout(backlog.quiet);
     if (backlog.rows < FEW_ROWS && backlog.commits < FEW_COMMITS) return;
