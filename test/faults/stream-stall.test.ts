@@ -22,7 +22,7 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     expect(failureOf(road, seen)).toEqual(FAILED);
     expect(TEXT.startsWith(textOf(road, seen))).toBe(true);
     expect(textOf(road, seen)).not.toBe('');
-    expect(seen.text).toContain('between data');
+    expect(seen.text).toContain('between-data');
 
     const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
     expect(row).toMatchObject({ outcome: 'error', error_code: 'upstream_timeout', attempts: 1, streamed: 1 });
@@ -46,7 +46,7 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     stage.upstream.onModel(road.model, { stall: { at: 'after-headers', ping } });
     const response = await askOver(stage, road, { route: road.hasty });
     expect(response.status).toBe(504);
-    expect(await response.text()).toContain('first byte');
+    expect(await response.text()).toContain('first-byte');
     expect(stage.upstream.requests).toHaveLength(1);
   });
 
