@@ -1,4 +1,5 @@
 import { createStaticEncoder } from '../../src/nlp/embed/static-encoder.ts';
+import { createTokenMatch } from '../../src/nlp/embed/token-match.ts';
 
 /** Texts per second of the bundled encoder on made-up text; see README.md. */
 const bytes = new Uint8Array(await Bun.file(new URL('../../models/static-en-ja/model.bin', import.meta.url)).arrayBuffer());
@@ -44,3 +45,14 @@ console.log(`load ${loadMs.toFixed(0)} ms, resident ${(process.memoryUsage().rss
 measure('100 English words', Array.from({ length: 3000 }, () => make(english, 100, ' ')));
 measure('300 Japanese characters', Array.from({ length: 1500 }, () => make(japanese, 200, '').slice(0, 300)));
 measure('10-word queries', Array.from({ length: 10000 }, () => make(english, 10, ' ')));
+
+const match = createTokenMatch(encoder);
+const query = make(english, 10, ' ');
+const lists = Array.from({ length: 60 }, () => Array.from({ length: 20 }, () => make(english, 100, ' ')));
+const times = lists.map((passages) => {
+  const start = performance.now();
+  match(query, passages);
+  return performance.now() - start;
+});
+times.sort((a, b) => a - b);
+console.log(`token match, 10-word query on 20 passages of 100 words: median ${(times[30] ?? 0).toFixed(2)} ms, p95 ${(times[57] ?? 0).toFixed(2)} ms`);

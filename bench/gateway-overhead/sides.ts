@@ -103,7 +103,7 @@ export async function startSekishoSide(upstreamOrigin: string): Promise<Side> {
   });
   const key = await server.createKey({
     name: 'bench',
-    limits: { requestsPerMinute: 10_000_000, tokensPerMinute: 10_000_000_000, concurrency: 10_000, budgetMicros: 1e12 },
+    limits: { requestsPerMinute: 1_000_000, tokensPerMinute: 1_000_000_000, concurrency: 10_000, budgetMicros: 1e12 },
   });
   return {
     name: 'sekisho',

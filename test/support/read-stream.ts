@@ -27,7 +27,7 @@ export async function readStream(response: Response): Promise<SeenStream> {
 
 /** The data of the events of an event stream whose events have one data line each. */
 export function dataOf(text: string): (JsonObject | string)[] {
-  return text.split(/\r?\n/).flatMap((line) => {
+  return text.split(/\r\n|\n|\r/).flatMap((line) => {
     if (!line.startsWith('data:')) return [];
     const data = line.slice('data:'.length).trim();
     const parsed = parseJson(data);

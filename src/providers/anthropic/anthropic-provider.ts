@@ -1,45 +1,66 @@
 import { arrayAt, isJsonObject, objectAt, stringAt } from '../../lib/json.ts';
 import { spliceJson } from '../../lib/json-splice.ts';
 import type { Secret } from '../../lib/secret.ts';
-import type { ChatAnswer, ChatCall, Provider } from '../../ports/provider.ts';
+import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
+import { SekishoError } from '../../spec/errors.ts';
+import { noUsage } from '../../spec/usage.ts';
+import { bearsData } from '../kit/bears-data.ts';
 import type { Reach } from '../kit/reach.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
 import { decodeMessage } from './decode.ts';
-import { encodeMessages } from './encode.ts';
-import { hasData, readMessageStream } from './stream.ts';
+import { encodeChatRequest } from './encode.ts';
+import { decodeStream, passThrough } from './stream.ts';
 import { decodeUsage } from './usage.ts';
 
 export interface AnthropicProviderOptions {
   name: string;
-  /** With or without the version at its end: the vendor's own SDK leaves it out. */
+  /** With or without the version: https://api.anthropic.com, or https://host/anthropic/v1. */
   baseUrl: string;
   credential?: Secret;
   headers?: Readonly<Record<string, string>>;
   timeouts: Timeouts;
   reach?: Reach;
+  nowMs?: () => number;
 }
 
-const VERSION = '2023-06-01';
+const API_VERSION = '2023-06-01';
+const FORWARDED = ['anthropic-beta', 'anthropic-version'] as const;
 
-/** An endpoint that speaks the Anthropic wire. */
+/** An endpoint that speaks the Anthropic wire: Anthropic itself and whoever serves its Messages API. */
 export function createAnthropicProvider(options: AnthropicProviderOptions): Provider {
-  const { name } = options;
-  const base = options.baseUrl.replace(/\/v1$/, '');
+  const { name, nowMs = Date.now } = options;
+  const base = /\/v\d+$/.test(options.baseUrl) ? options.baseUrl : `${options.baseUrl}/v1`;
   const upstream = createUpstream({
     timeouts: options.timeouts,
     ...(options.reach && { reach: options.reach }),
-    hasData,
-    headers: () => ({ ...(options.credential && { 'x-api-key': options.credential.reveal() }), ...options.headers }),
+    hasData: bearsData,
+    headers: () => ({
+      ...(options.credential && { 'x-api-key': options.credential.reveal() }),
+      ...options.headers,
+    }),
   });
 
   const request = (call: ChatCall, stream: boolean) => ({
-    url: `${base}/v1/messages`,
-    body: messageBody(call, stream),
+    url: `${base}/messages`,
+    body: chatBody(call, stream),
     target: call.target,
     signal: call.signal,
-    headers: { 'anthropic-version': VERSION, ...call.forwardHeaders },
+    headers: forwarded(call.forwardHeaders),
   });
+
+  function answerOf(call: ChatCall, { json, text }: JsonAnswer): ChatAnswer {
+    if (!Array.isArray(json['content'])) {
+      const cause = new Error(`not a message: ${text.slice(0, 500)}`);
+      throw new SekishoError('upstream_broken', { values: { target: call.target }, cause });
+    }
+    const usage = objectAt(json, 'usage');
+    return {
+      usage: usage === undefined ? noUsage() : decodeUsage(usage),
+      ...(call.native?.wire === 'anthropic' && { native: { wire: 'anthropic' as const, text } }),
+      result: () => decodeMessage(json, nowMs()),
+    };
+  }
 
   return {
     name,
@@ -47,31 +68,38 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
 
     chat: async (call) => answerOf(call, await upstream.json(request(call, false))),
 
-    streamChat: async (call) => {
+    streamChat: async (call): Promise<ChatStream> => {
       const opened = await upstream.stream(request(call, true));
       if (!('runs' in opened)) return { wire: 'anthropic', frames: wholeAsFrames(answerOf(call, opened).result()) };
-      const passThrough = call.native?.wire === 'anthropic';
-      return { wire: 'anthropic', frames: readMessageStream({ runs: opened.runs, target: call.target, passThrough }) };
+      const reading = { runs: opened.runs, target: call.target, nowMs };
+      const frames = call.native?.wire === 'anthropic' ? passThrough(reading) : decodeStream(reading);
+      return { wire: 'anthropic', frames };
     },
 
     listModels: async (signal) => {
-      const headers = { 'anthropic-version': VERSION };
-      const { json } = await upstream.json({ url: `${base}/v1/models?limit=1000`, target: name, signal, headers });
-      return arrayAt(json, 'data').filter(isJsonObject).flatMap((model) => stringAt(model, 'id') ?? []);
+      const url = `${base}/models?limit=1000`;
+      const { json } = await upstream.json({ url, target: name, signal, headers: forwarded(undefined) });
+      return arrayAt(json, 'data')
+        .filter(isJsonObject)
+        .flatMap((model) => stringAt(model, 'id') ?? [])
+        .slice(0, 2_000);
     },
   };
 }
 
-function messageBody(call: ChatCall, stream: boolean): string {
+/** The caller's body with the target's model name, or one from the vocabulary. */
+function chatBody(call: ChatCall, stream: boolean): string {
   const { native, model, target } = call;
-  if (native?.wire !== 'anthropic') return JSON.stringify(encodeMessages(call.request(), { model, target, stream }));
-  return native.json['model'] === model ? native.text : spliceJson(native.text, { model: JSON.stringify(model) });
+  if (native?.wire !== 'anthropic') return JSON.stringify(encodeChatRequest(call.request(), { model, target, stream }));
+  // Also where the name is the same already: of several `model` fields the upstream might read another one.
+  return spliceJson(native.text, { model: JSON.stringify(model) });
 }
 
-function answerOf(call: ChatCall, { json, text }: JsonAnswer): ChatAnswer {
-  return {
-    usage: decodeUsage(objectAt(json, 'usage') ?? {}),
-    ...(call.native?.wire === 'anthropic' && { native: { wire: 'anthropic' as const, text } }),
-    result: () => decodeMessage(json),
-  };
+function forwarded(given: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const headers: Record<string, string> = { 'anthropic-version': API_VERSION };
+  for (const name of FORWARDED) {
+    const value = given?.[name];
+    if (value !== undefined) headers[name] = value;
+  }
+  return headers;
 }

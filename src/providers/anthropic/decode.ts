@@ -1,5 +1,6 @@
 import { arrayAt, isJsonObject, objectAt, stringAt, type JsonObject } from '../../lib/json.ts';
 import type { ChatResult, ContentPart, FinishReason } from '../../spec/chat.ts';
+import { noUsage } from '../../spec/usage.ts';
 import { decodeUsage } from './usage.ts';
 
 /** The words of the wire for why an answer ended. */
@@ -20,15 +21,16 @@ export function decodeFinish(reason: string): FinishReason {
   }
 }
 
-/** A message in the vocabulary. The wire tells no time of creation. */
-export function decodeMessage(body: JsonObject): ChatResult {
+/** A message in the vocabulary. Blocks of the vendor's own tools have no word in it and are left out. */
+export function decodeMessage(body: JsonObject, nowMs: number): ChatResult {
+  const usage = objectAt(body, 'usage');
   return {
     id: stringAt(body, 'id') ?? '',
     model: stringAt(body, 'model') ?? '',
-    createdMs: Date.now(),
+    createdMs: nowMs,
     parts: arrayAt(body, 'content').filter(isJsonObject).flatMap(decodeBlock),
-    finish: decodeFinish(stringAt(body, 'stop_reason') ?? 'end_turn'),
-    usage: decodeUsage(objectAt(body, 'usage') ?? {}),
+    finish: decodeFinish(stringAt(body, 'stop_reason') ?? ''),
+    usage: usage === undefined ? noUsage() : decodeUsage(usage),
   };
 }
 

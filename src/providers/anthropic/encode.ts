@@ -1,128 +1,133 @@
-import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../lib/json.ts';
-import type { ChatRequest, ContentPart, Message, ToolChoice } from '../../spec/chat.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.ts';
+import type { ChatRequest, Message, ToolChoice, ToolDefinition } from '../../spec/chat.ts';
 import { SekishoError } from '../../spec/errors.ts';
+import { cacheControl, encodePart, type Unsupported } from './encode-content.ts';
+import { encodeThinking, MIN_BUDGET_TOKENS } from './thinking.ts';
 
-/** The wire demands a bound on the answer; this one applies where the caller names none. */
+/** The wire wants a limit on every answer; this one stands where the caller set none. */
 const DEFAULT_MAX_TOKENS = 8_192;
-const CARRIED = new Set(['metadata', 'service_tier', 'container', 'mcp_servers', 'context_management']);
-const BUDGETS: Record<string, number> = { minimal: 1_024, low: 2_048, medium: 8_192, high: 24_576 };
+
+/** Fields of the wire that the vocabulary has no word for and that are carried under their own name. */
+const CARRIED = new Set(['container', 'context_management', 'inference_geo', 'mcp_servers', 'service_tier', 'speed']);
+
+/** Fields of another dialect that change nothing about the answer. */
+const HINTS = new Set(['metadata', 'prediction', 'prompt_cache_key', 'prompt_cache_retention', 'safety_identifier', 'store']);
 
 /**
- * A request in the words of the Anthropic wire (docs.anthropic.com/en/api/messages).
- * @throws SekishoError unsupported_parameter for what the wire has no word for.
+ * A request in the words of the Anthropic wire (docs.anthropic.com/en/api/messages). System messages, wherever
+ * they stand, become the system prompt; neighbours of the same role become one message; names of speakers are
+ * left out.
+ * @throws SekishoError unsupported_parameter naming everything that the wire cannot carry.
  */
-export function encodeMessages(request: ChatRequest, options: { model: string; target: string; stream: boolean }): JsonObject {
-  refuseUnknown(request, options.target);
-  const system = request.messages.filter(({ role }) => role === 'system').flatMap(({ parts }) => parts.flatMap(encodePart));
-  const thinking = encodeThinking(request);
-  const budget = thinking === undefined ? 0 : Number(thinking['budget_tokens'] ?? 0);
+export function encodeChatRequest(
+  request: ChatRequest,
+  options: { model: string; target: string; stream: boolean },
+): JsonObject {
+  const unsupported: Unsupported = new Set();
+  const extra: JsonObject = {};
+  for (const [name, value] of Object.entries(request.extra ?? {})) {
+    if (CARRIED.has(name)) extra[name] = value;
+    else if (!HINTS.has(name)) unsupported.add(name);
+  }
+  if (request.seed !== undefined) unsupported.add('seed');
+  if (request.presencePenalty) unsupported.add('presence_penalty');
+  if (request.frequencyPenalty) unsupported.add('frequency_penalty');
+  if (request.temperature !== undefined && request.temperature > 1) unsupported.add('temperature above 1');
+  if (request.responseFormat?.type === 'json') unsupported.add('response_format of type json_object');
+
+  const { thinking, effort, budgetTokens } = encodeThinking(options.model, request.reasoning);
+  const maxTokens = request.maxOutputTokens ?? DEFAULT_MAX_TOKENS + budgetTokens;
+  if (budgetTokens > 0 && maxTokens <= MIN_BUDGET_TOKENS) unsupported.add(`reasoning within ${maxTokens} tokens`);
+  if (budgetTokens >= maxTokens && thinking !== undefined) thinking['budget_tokens'] = maxTokens - 1;
+
+  const system = request.messages
+    .filter((message) => message.role === 'system')
+    .flatMap((message) => message.parts.flatMap((part) => encodePart(part, unsupported)));
+  const messages = encodeMessages(request.messages, unsupported);
+  const format = request.responseFormat?.type === 'json-schema' ? request.responseFormat : undefined;
+  const outputConfig = {
+    ...(effort !== undefined && { effort }),
+    ...(format !== undefined && { format: { type: 'json_schema', schema: closedSchema(format.schema) } }),
+  };
+  if (unsupported.size > 0) {
+    const [param = 'model'] = unsupported;
+    const values = { route: options.target, parameters: [...unsupported].join(', ') };
+    throw new SekishoError('unsupported_parameter', { values, param });
+  }
+  const toolChoice = encodeToolChoice(request);
   return {
-    ...request.extra,
+    ...extra,
     model: options.model,
-    // The bound counts the thinking too, so it must leave room for an answer after it.
-    max_tokens: Math.max(request.maxOutputTokens ?? DEFAULT_MAX_TOKENS, budget === 0 ? 0 : budget + 1_024),
+    max_tokens: maxTokens,
     ...(system.length > 0 && { system }),
-    messages: encodeTurns(request.messages.filter(({ role }) => role !== 'system')),
-    ...(request.tools && {
-      tools: request.tools.map(({ name, description, parameters, cache }) => ({
-        name,
-        ...(description && { description }),
-        input_schema: parameters,
-        ...(cache && { cache_control: { type: 'ephemeral', ...(cache.ttl && { ttl: cache.ttl }) } }),
-      })),
-    }),
-    ...encodeToolChoice(request),
-    ...(request.temperature !== undefined && { temperature: Math.min(1, request.temperature) }),
+    messages,
+    ...(request.tools && { tools: request.tools.map(encodeTool) }),
+    ...(toolChoice && { tool_choice: toolChoice }),
+    ...(request.temperature !== undefined && { temperature: request.temperature }),
     ...(request.topP !== undefined && { top_p: request.topP }),
     ...(request.topK !== undefined && { top_k: request.topK }),
     ...(request.stop && { stop_sequences: request.stop }),
     ...(thinking && { thinking }),
-    ...(request.responseFormat?.type === 'json-schema' && {
-      output_config: { format: { type: 'json_schema', schema: request.responseFormat.schema } },
-    }),
+    ...(Object.keys(outputConfig).length > 0 && { output_config: outputConfig }),
     ...(request.endUser !== undefined && { metadata: { user_id: request.endUser } }),
     ...(options.stream && { stream: true }),
   };
 }
 
-function refuseUnknown(request: ChatRequest, target: string): void {
-  const unknown = Object.keys(request.extra ?? {}).filter((name) => !CARRIED.has(name));
-  if (request.seed !== undefined) unknown.push('seed');
-  if (request.presencePenalty) unknown.push('presence_penalty');
-  if (request.frequencyPenalty) unknown.push('frequency_penalty');
-  if (request.responseFormat?.type === 'json') unknown.push('response_format json_object');
-  if (request.messages.some(({ parts }) => parts.some(({ type }) => type === 'audio'))) unknown.push('input_audio');
-  if (unknown.length > 0) {
-    throw new SekishoError('unsupported_parameter', { values: { route: target, parameters: unknown.join(', ') } });
+/** Neighbours of one role in one message: the results of parallel calls must stand together, before any text. */
+function encodeMessages(messages: readonly Message[], unsupported: Unsupported): JsonObject[] {
+  const turns: { role: string; content: JsonObject[] }[] = [];
+  for (const message of messages) {
+    if (message.role === 'system') continue;
+    const blocks = message.parts.flatMap((part) => encodePart(part, unsupported));
+    if (blocks.length === 0) continue;
+    const last = turns.at(-1);
+    if (last?.role === message.role) last.content.push(...blocks);
+    else turns.push({ role: message.role, content: blocks });
   }
+  return turns.map(({ role, content }) => ({ role, content }));
 }
 
-function encodeThinking({ reasoning }: ChatRequest): JsonObject | undefined {
-  if (reasoning === undefined || reasoning.effort === 'none') return undefined;
-  const tokens = reasoning.budgetTokens ?? BUDGETS[reasoning.effort ?? 'medium'] ?? BUDGETS['medium'];
-  return { type: 'enabled', budget_tokens: tokens };
+function encodeTool(tool: ToolDefinition): JsonObject {
+  return {
+    name: tool.name,
+    ...(tool.description !== undefined && { description: tool.description }),
+    input_schema: { type: 'object', ...tool.parameters },
+    ...(tool.strict === true && { strict: true }),
+    ...cacheControl(tool.cache),
+  };
 }
 
-function encodeToolChoice({ toolChoice, parallelToolCalls, tools }: ChatRequest): JsonObject {
-  if (tools === undefined || (toolChoice === undefined && parallelToolCalls !== false)) return {};
-  const alone = parallelToolCalls === false ? { disable_parallel_tool_use: true } : {};
-  return { tool_choice: { ...choiceOf(toolChoice ?? { type: 'auto' }), ...alone } };
+function encodeToolChoice({ tools, toolChoice, parallelToolCalls }: ChatRequest): JsonObject | undefined {
+  if (tools === undefined) return undefined;
+  const serial = parallelToolCalls === false;
+  if (toolChoice === undefined) return serial ? { type: 'auto', disable_parallel_tool_use: true } : undefined;
+  const choice = choiceOf(toolChoice);
+  return serial && choice['type'] !== 'none' ? { ...choice, disable_parallel_tool_use: true } : choice;
 }
 
 function choiceOf(choice: ToolChoice): JsonObject {
-  if (choice.type === 'tool') return { type: 'tool', name: choice.name };
-  return { type: choice.type === 'required' ? 'any' : choice.type };
-}
-
-/** Turns must alternate on this wire, so neighbours of one role become one; tool results lead their turn. */
-function encodeTurns(messages: readonly Message[]): JsonObject[] {
-  const turns: { role: string; content: JsonObject[] }[] = [];
-  for (const { role, parts } of messages) {
-    const content = parts.flatMap(encodePart);
-    if (content.length === 0) continue;
-    const last = turns.at(-1);
-    if (last?.role === role) last.content.push(...content);
-    else turns.push({ role, content });
-  }
-  return turns;
-}
-
-function encodePart(part: ContentPart): JsonObject[] {
-  const marker = 'cache' in part && part.cache ? { cache_control: { type: 'ephemeral', ...(part.cache.ttl && { ttl: part.cache.ttl }) } } : {};
-  switch (part.type) {
-    case 'text':
-      return part.text === '' ? [] : [{ type: 'text', text: part.text, ...marker }];
-    case 'image': {
-      const data = /^data:([^;,]+);base64,(.+)$/s.exec(part.url);
-      const source =
-        data === null
-          ? { type: 'url', url: part.url }
-          : { type: 'base64', media_type: data[1] ?? '', data: data[2] ?? '' };
-      return [{ type: 'image', source, ...marker }];
-    }
-    case 'file': {
-      const source = { type: 'base64', media_type: part.mediaType, data: part.data };
-      return [{ type: 'document', source, ...(part.name && { title: part.name }), ...marker }];
-    }
-    case 'reasoning':
-      if (part.redacted !== undefined) return [{ type: 'redacted_thinking', data: part.redacted }];
-      // Unsigned thinking is refused by the wire, and an answer does not depend on it.
-      return part.signature === undefined ? [] : [{ type: 'thinking', thinking: part.text, signature: part.signature }];
-    case 'tool-call':
-      return [{ type: 'tool_use', id: part.id, name: part.name, input: argumentsOf(part.arguments) }];
-    case 'tool-result': {
-      const content = part.content.flatMap(encodePart);
-      return [{ type: 'tool_result', tool_use_id: part.id, content, ...(part.isError && { is_error: true }) }];
-    }
-    case 'audio':
-      return [];
+  switch (choice.type) {
+    case 'auto':
+    case 'none':
+      return { type: choice.type };
+    case 'required':
+      return { type: 'any' };
+    case 'tool':
+      return { type: 'tool', name: choice.name };
     default:
-      return part satisfies never;
+      return choice satisfies never;
   }
 }
 
-/** The arguments of an earlier call as an object; what a model wrote that is none goes along as text. */
-function argumentsOf(text: string): JsonValue {
-  const parsed = parseJson(text === '' ? '{}' : text);
-  return isJsonObject(parsed) ? parsed : { arguments: text };
+/** The wire wants every object of a schema closed; where the caller left it open, it is closed. */
+function closedSchema(schema: JsonObject): JsonObject {
+  const closed = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closedValue(value)]));
+  if (closed['type'] === 'object' && closed['additionalProperties'] === undefined) closed['additionalProperties'] = false;
+  return closed;
+}
+
+function closedValue(value: JsonValue | undefined): JsonValue | undefined {
+  if (Array.isArray(value)) return value.map((each) => (isJsonObject(each) ? closedSchema(each) : each));
+  return isJsonObject(value) ? closedSchema(value) : value;
 }

@@ -1,127 +1,85 @@
-import { isJsonObject, numberAt, objectAt, parseJson, stringAt, type JsonObject } from '../../lib/json.ts';
+import { isJsonObject, parseJson } from '../../lib/json.ts';
 import { parseSse, splitSse } from '../../lib/sse.ts';
 import type { StreamFrame } from '../../ports/provider.ts';
 import type { StreamPart } from '../../spec/chat.ts';
-import { SekishoError } from '../../spec/errors.ts';
-import type { Usage } from '../../spec/usage.ts';
+import { isPing } from '../kit/bears-data.ts';
+import { brokenStream, createStreamEnding } from '../kit/stream-ending.ts';
 import type { EventRuns } from '../kit/upstream.ts';
-import { decodeFinish } from './decode.ts';
-import { decodeUsage } from './usage.ts';
+import { createEventDecoder } from './decode-event.ts';
 
-/** Events that tell of more than content; no other event is parsed on a pass-through. */
-const TELLING = ['message_start', 'message_delta', 'message_stop', 'event: error', '"type":"error"', '"type": "error"'];
+const STOP = 'message_stop';
+const STOP_EVENT = Buffer.from('event: message_stop\ndata: {"type":"message_stop"}\n\n');
 
-/** Pings are no data: a model that only pings has stalled. */
-export function hasData(run: Buffer): boolean {
-  if (!run.includes('data:')) return false;
-  return !run.includes('ping') || parseSse(run).some(({ data }) => !/^\s*\{\s*"type"\s*:\s*"ping"/.test(data));
-}
+/** Events that metering must look at. Inside strings quotes are escaped, so text that speaks of them does not match. */
+const TELLING = ['"message_start"', '"message_delta"', '"error"'];
 
-/** Frames of a stream: with `passThrough` the events as they came, else every event in the vocabulary. */
-export async function* readMessageStream(options: {
+export interface StreamReading {
   runs: EventRuns;
   target: string;
-  passThrough: boolean;
-}): AsyncGenerator<StreamFrame> {
-  const { target, passThrough } = options;
-  const decoder = createMessageDecoder(target);
-  let stopped = false;
-  let failure: SekishoError | undefined;
-  try {
-    for await (const run of options.runs) {
-      if (passThrough && !TELLING.some((name) => run.includes(name))) {
-        yield { bytes: run, parts: [] };
-        continue;
-      }
-      const parts: StreamPart[] = [];
-      const passed: Uint8Array[] = [];
-      for (const piece of splitSse(run)) {
-        const decoded = parseSse(piece).flatMap(({ data }) => decoder.decode(data));
-        parts.push(...decoded);
-        if (decoded.some((part) => part.type === 'error')) break;
-        passed.push(piece);
-      }
-      stopped ||= parts.some((part) => part.type === 'finish');
-      const failed = parts.some((part) => part.type === 'error');
-      if (passThrough) {
-        const telling = parts.filter((part) => part.type === 'usage' || part.type === 'finish' || part.type === 'error');
-        yield { bytes: Buffer.concat(passed), parts: telling };
-      } else if (parts.length > 0) yield { parts };
-      if (failed) return;
+  nowMs: () => number;
+}
+
+/** Hands the events on as they came and looks only at those that tell of usage, finish or an error. */
+export async function* passThrough({ runs, target, nowMs }: StreamReading): AsyncGenerator<StreamFrame> {
+  const ending = createStreamEnding(target);
+  const decoder = createEventDecoder(target, nowMs);
+  for await (const run of ending.guarded(runs)) {
+    if (run.includes(STOP)) ending.done ||= parseSse(run).some((event) => event.event === STOP || isStop(event.data));
+    if (!TELLING.some((mark) => run.includes(mark))) {
+      yield { bytes: run, parts: [] };
+      continue;
     }
-  } catch (thrown) {
-    if (thrown instanceof SekishoError && thrown.code === 'caller_left') throw thrown;
-    failure = thrown instanceof SekishoError ? thrown : broken(target, thrown);
-  }
-  if (!stopped) yield { parts: [{ type: 'error', error: failure ?? broken(target, 'the stream closed before it was done') }] };
-}
-
-/** Decodes events one by one; usage comes in two halves, at the start and at the end. */
-function createMessageDecoder(target: string): { decode(data: string): StreamPart[] } {
-  let started: JsonObject = {};
-  let finish: StreamPart = { type: 'finish', finish: 'stop' };
-  let usage: Usage | undefined;
-  /** Index among tool calls by index among blocks. */
-  const calls = new Map<number, number>();
-
-  function decodeEvent(event: JsonObject): StreamPart[] {
-    const block = numberAt(event, 'index') ?? 0;
-    switch (event['type']) {
-      case 'message_start': {
-        const message = objectAt(event, 'message') ?? {};
-        started = objectAt(message, 'usage') ?? {};
-        usage = decodeUsage(started);
-        return [
-          { type: 'start', id: stringAt(message, 'id') ?? '', model: stringAt(message, 'model') ?? '', createdMs: Date.now() },
-        ];
-      }
-      case 'content_block_start': {
-        const content = objectAt(event, 'content_block') ?? {};
-        if (content['type'] !== 'tool_use') return [];
-        const index = calls.size;
-        calls.set(block, index);
-        return [{ type: 'tool-call-start', index, id: stringAt(content, 'id') ?? '', name: stringAt(content, 'name') ?? '' }];
-      }
-      case 'content_block_delta':
-        return decodeDelta(objectAt(event, 'delta') ?? {}, calls.get(block) ?? 0);
-      case 'message_delta': {
-        // The numbers here are totals; a field that is missing keeps the value of the start.
-        usage = decodeUsage({ ...started, ...objectAt(event, 'usage') });
-        finish = { type: 'finish', finish: decodeFinish(stringAt(objectAt(event, 'delta') ?? {}, 'stop_reason') ?? '') };
-        return [];
-      }
-      case 'message_stop':
-        return usage === undefined ? [finish] : [{ type: 'usage', usage }, finish];
-      case 'error':
-        return [{ type: 'error', error: new SekishoError('upstream_failed', { values: { target }, cause: new Error(JSON.stringify(event).slice(0, 2_000)) }) }];
-      default:
-        return [];
+    const parts: StreamPart[] = [];
+    const passed: Uint8Array[] = [];
+    for (const piece of splitSse(run)) {
+      const told = parseSse(piece).flatMap(({ data }) => {
+        const event = TELLING.some((mark) => data.includes(mark)) ? parseJson(data) : undefined;
+        return isJsonObject(event) ? decoder.decode(event) : [];
+      });
+      parts.push(...told.filter((part) => part.type === 'usage' || part.type === 'finish' || part.type === 'error'));
+      // The caller is told of an error in our words, once.
+      if (told.some((part) => part.type === 'error')) break;
+      passed.push(piece);
     }
+    ending.see(parts);
+    yield ending.broken ? { bytes: Buffer.concat(passed), parts } : { bytes: run, parts };
+    if (ending.broken) return;
   }
-
-  return {
-    decode: (data) => {
-      const event = parseJson(data);
-      return isJsonObject(event) ? decodeEvent(event) : [{ type: 'error', error: broken(target, 'an event was not JSON') }];
-    },
-  };
+  const last = ending.last();
+  if (last !== undefined) yield { parts: [last] };
+  // An upstream may finish its answer and close without the event that callers wait for.
+  else if (!ending.done) yield { bytes: STOP_EVENT, parts: [] };
 }
 
-function decodeDelta(delta: JsonObject, call: number): StreamPart[] {
-  switch (delta['type']) {
-    case 'text_delta':
-      return [{ type: 'text', text: stringAt(delta, 'text') ?? '' }];
-    case 'thinking_delta':
-      return [{ type: 'reasoning', text: stringAt(delta, 'thinking') ?? '' }];
-    case 'signature_delta':
-      return [{ type: 'reasoning', text: '', signature: stringAt(delta, 'signature') ?? '' }];
-    case 'input_json_delta':
-      return [{ type: 'tool-call-delta', index: call, arguments: stringAt(delta, 'partial_json') ?? '' }];
-    default:
-      return [];
+/** Every event in the vocabulary, for callers of another dialect. */
+export async function* decodeStream({ runs, target, nowMs }: StreamReading): AsyncGenerator<StreamFrame> {
+  const ending = createStreamEnding(target);
+  const decoder = createEventDecoder(target, nowMs);
+  let finish: StreamPart | undefined;
+  for await (const run of ending.guarded(runs)) {
+    const parts: StreamPart[] = [];
+    for (const event of parseSse(run)) {
+      if (event.data === '' || isPing(event)) continue;
+      const json = parseJson(event.data);
+      if (!isJsonObject(json)) {
+        parts.push({ type: 'error', error: brokenStream(target, 'an event was not JSON') });
+        break;
+      }
+      if (json['type'] === STOP) ending.done = true;
+      parts.push(...decoder.decode(json));
+      if (parts.at(-1)?.type === 'error') break;
+    }
+    ending.see(parts);
+    finish = parts.find((part) => part.type === 'finish') ?? finish;
+    const now = parts.filter((part) => part.type !== 'finish');
+    if (now.length > 0) yield { parts: now };
+    if (ending.broken) return;
   }
+  const last = ending.last();
+  yield { parts: [last ?? finish ?? { type: 'finish', finish: 'other' }] };
 }
 
-function broken(target: string, cause: unknown): SekishoError {
-  return new SekishoError('upstream_broken', { values: { target }, cause });
+function isStop(data: string): boolean {
+  const event = parseJson(data);
+  return isJsonObject(event) && event['type'] === STOP;
 }

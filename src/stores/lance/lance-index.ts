@@ -1,10 +1,11 @@
 import { MultiMatchQuery } from '@lancedb/lancedb';
+import type { Query } from '@lancedb/lancedb';
 import { systemClock } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ChunkIndex, ChunkRow, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
-import { HIT_COLUMNS, chunkTable, column, hitsOf } from './chunk-columns.ts';
+import { PLACE_COLUMN, chunkTable, column, hitsOf } from './chunk-columns.ts';
 import { openTables } from './open-tables.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
 import { anyOf, tagPredicate } from './predicate.ts';
@@ -15,8 +16,8 @@ import type { Upkeep } from './upkeep.ts';
 const MOST_HITS = 1000;
 /** More distinct terms than any question has; a pasted document is cut to its first terms. */
 const MOST_TERMS = 512;
-/** Partitions of the vector index that a query visits: at a thousand partitions 2% of the vectors. */
-const PROBES = 20;
+/** Partitions of the vector index that a query visits, of as many as the square root of the rows. */
+const PROBES = 40;
 /** With a filter, the partitions visited at most until enough rows have matched. */
 const MOST_PROBES_FILTERED = 2000;
 
@@ -40,6 +41,7 @@ interface Opened {
 export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
   const clock = options.clock ?? systemClock;
   let opening: Promise<Opened> | undefined;
+  const replacing = new Set<Promise<void>>();
   let closed = false;
 
   async function open(): Promise<Opened> {
@@ -87,7 +89,9 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
         const target = first === undefined ? await tables.find(name) : await tables.findOrMake(name, first.vector.length);
         if (target === undefined || documentIds.length === 0) return;
         for (const row of rows) checkDimensions(target, row.vector);
-        await tables.write(target, () => commit(target, documentIds, rows, fresh));
+        const write = tables.write(target, () => commit(target, documentIds, rows, fresh));
+        replacing.add(write);
+        await write.finally(() => replacing.delete(write));
         upkeep.noteCommit(target, rows.length);
       });
     },
@@ -101,7 +105,7 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
         const request = table.query().nearestToText(new MultiMatchQuery(query, ['terms']));
         const predicate = tagPredicate(search.tagsAllOf);
         if (predicate !== undefined) request.where(predicate);
-        const found = await request.select([...HIT_COLUMNS, '_score']).limit(limitOf(search)).toArrow();
+        const found = await request.select([PLACE_COLUMN, '_score']).limit(limitOf(search)).toArrow();
         return hitsOf(found, '_score', (score) => score);
       });
     },
@@ -110,11 +114,10 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
       if (matchesNothing(search) || vector.every((value) => value === 0)) return [];
       return read(ref, [], async (open) => {
         checkDimensions(open, vector);
-        const request = open.table.query().nearestTo(vector).distanceType('dot').minimumNprobes(PROBES);
+        const request = open.table.query().nearestTo(vector).distanceType('dot').nprobes(PROBES);
         const predicate = tagPredicate(search.tagsAllOf);
-        if (predicate === undefined) request.maximumNprobes(PROBES);
-        else request.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
-        const found = await request.select([...HIT_COLUMNS, '_distance']).limit(limitOf(search)).toArrow();
+        if (predicate !== undefined) request.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
+        const found = await request.select([PLACE_COLUMN, '_distance']).limit(limitOf(search)).toArrow();
         return hitsOf(found, '_distance', (distance) => 1 - distance);
       });
     },
@@ -122,14 +125,7 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
     count: (ref) => read(ref, 0, ({ table }) => table.countRows()),
 
     documentIds: (ref) =>
-      read(ref, new Set<DocumentId>(), async ({ table }) => {
-        const ids = new Set<DocumentId>();
-        const found = await table.query().select(['document_id']).toArrow();
-        if (found.numRows === 0) return ids;
-        const cells = column(found, 'document_id');
-        for (let i = 0; i < found.numRows; i++) ids.add(String(cells.get(i)));
-        return ids;
-      }),
+      read(ref, new Set<DocumentId>(), async ({ table }) => new Set(await texts(table.query(), 'document_id'))),
 
     optimise: (ref) =>
       use(async ({ tables, upkeep }) => {
@@ -143,14 +139,18 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
       closed = true;
       const opened = await opening?.catch(() => undefined);
       if (opened === undefined) return;
+      await Promise.allSettled(replacing);
       await opened.upkeep.stop();
-      await Promise.all([...opened.tables.all()].map((target) => target.lastWrite));
       opened.tables.close();
     },
   };
 }
 
-/** One commit, whichever way: add, delete, or both in a merge. */
+/**
+ * One commit, whichever way: delete, add, update in place, or a merge that also deletes. The merge reads the whole
+ * table, so it is left to documents that have lost chunks. Writers of a table queue: nothing comes between the look
+ * and the commit.
+ */
 async function commit(
   { table, dimensions }: OpenTable,
   documentIds: readonly DocumentId[],
@@ -158,23 +158,27 @@ async function commit(
   fresh: boolean,
 ): Promise<void> {
   const ofDocuments = anyOf('document_id', documentIds);
-  if (!fresh && rows.length === 0) {
-    await table.delete(ofDocuments);
+  if (rows.length === 0) {
+    if (!fresh) await table.delete(ofDocuments);
     return;
   }
-  if (rows.length === 0) return;
+  const old = fresh ? [] : await texts(table.query().where(ofDocuments), 'chunk_id');
   const data = chunkTable(rows, dimensions);
-  // Writers of a table queue, so nothing can appear between this look and the commit.
-  if (fresh || (await table.countRows(ofDocuments)) === 0) {
+  if (old.length === 0) {
     await table.add(data);
     return;
   }
-  await table
-    .mergeInsert('chunk_id')
-    .whenMatchedUpdateAll()
-    .whenNotMatchedInsertAll()
-    .whenNotMatchedBySourceDelete({ where: ofDocuments })
-    .execute(data);
+  const kept = new Set(rows.map((row) => row.chunkId));
+  const upsert = table.mergeInsert('chunk_id').whenMatchedUpdateAll().whenNotMatchedInsertAll();
+  const shrinks = old.some((chunkId) => !kept.has(chunkId));
+  await (shrinks ? upsert.whenNotMatchedBySourceDelete({ where: ofDocuments }) : upsert).execute(data);
+}
+
+/** One column of what a query finds. */
+async function texts(query: Query, name: string): Promise<string[]> {
+  const found = await query.select([name]).toArrow();
+  if (found.numRows === 0) return [];
+  return Array.from(column(found, name), String);
 }
 
 /** Wrong rows are a fault of the caller's code, found before anything is written. */

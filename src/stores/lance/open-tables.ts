@@ -124,7 +124,9 @@ async function toOpenTable(name: string, table: Table): Promise<OpenTable> {
   const indexed = new Set((await table.listIndices()).flatMap((index) => index.columns));
   if (!indexed.has('terms')) await table.createIndex('terms', { config: termsIndex() });
   if (!indexed.has('tags')) await table.createIndex('tags', { config: Index.labelList() });
-  if (!indexed.has('document_id')) await table.createIndex('document_id', { config: Index.btree() });
+  for (const key of ['document_id', 'chunk_id']) {
+    if (!indexed.has(key)) await table.createIndex(key, { config: Index.btree() });
+  }
   return { name, table, dimensions: dimensionsOf(await table.schema()), lastWrite: Promise.resolve(), busy: 0 };
 }
 

@@ -8,11 +8,16 @@ const KEEP_VERSIONS_MS = 5 * 60_000;
 /** Rows that are not indexed yet are scanned by every query, at 5 µs each; so many are let pass. */
 const FEW_ROWS = 256;
 const FEW_COMMITS = 8;
-/** Beyond these, upkeep does not wait for a quiet moment. Rows also count in proportion to the table. */
-const MANY_ROWS = 4096;
+/** Beyond this upkeep does not wait for a quiet moment: each commit costs a query a tenth of a millisecond. */
 const MANY_COMMITS = 64;
-const MANY_SHARE = 0.05;
+/** Beyond these rows it waits for nothing. A run costs by the rows of the table, so rows count by share. */
+const MANY_SHARE = 0.1;
+const MANY_ROWS_AT_LEAST = 4096;
+const MANY_ROWS_AT_MOST = 20_000;
 const QUIET_MS = 1000;
+/** Runs take at most a tenth of the time, for however long one takes. */
+const REST_PER_RUN = 10;
+const STOP_PATIENCE_MS = 5000;
 /** Below this an exact scan of the vectors is as fast as an index. */
 const EXACT_BELOW_ROWS = 10_000;
 /** Each upkeep appends a segment to the vector index, and every query visits all of them. */
@@ -24,7 +29,10 @@ export interface Upkeep {
   noteCommit(open: OpenTable, rows: number): void;
   /** Brings the table into its best shape now; resolves when done. Joins a run that is under way. */
   run(open: OpenTable): Promise<void>;
-  /** No new runs; resolves when those under way have ended. */
+  /**
+   * No new runs; resolves when those under way have ended, or after five seconds. One that goes on beyond that may
+   * be ended with the process: what it has not committed was never part of the table.
+   */
   stop(): Promise<void>;
 }
 
@@ -33,12 +41,14 @@ interface Backlog {
   rows: number;
   /** Rows of the table when last looked at. */
   tableRows: number;
+  /** Monotonic time before which only many rows start a run. */
+  restUntilMs: number;
   quiet?: ReturnType<typeof setTimeout>;
   running?: Promise<void>;
 }
 
 /**
- * Runs at once when much has come together and after a quiet second when some has. Compaction takes its turn in
+ * Runs at once when many rows have come together and after a quiet second when some have. Compaction takes its turn in
  * the table's queue of writers (it would conflict with them); queries go on against the version before it.
  * Building the vector index conflicts with no writer and stays outside the queue.
  */
@@ -52,20 +62,24 @@ export function createUpkeep(deps: {
   let stopped = false;
 
   function backlogOf(open: OpenTable): Backlog {
-    const backlog = backlogs.get(open) ?? { commits: 0, rows: 0, tableRows: 0 };
+    const backlog = backlogs.get(open) ?? { commits: 0, rows: 0, tableRows: 0, restUntilMs: 0 };
     backlogs.set(open, backlog);
     return backlog;
   }
 
   async function work(open: OpenTable, backlog: Backlog): Promise<void> {
+    const startedMs = deps.clock.monotonicMs();
     backlog.commits = 0;
     backlog.rows = 0;
     clearTimeout(backlog.quiet);
+    delete backlog.quiet;
     await deps.tables.write(open, () =>
       open.table.optimize({ cleanupOlderThan: new Date(deps.clock.nowMs() - KEEP_VERSIONS_MS) }),
     );
     backlog.tableRows = await open.table.countRows();
     await tendVectorIndex(open.table, backlog.tableRows);
+    const endedMs = deps.clock.monotonicMs();
+    backlog.restUntilMs = endedMs + (endedMs - startedMs) * REST_PER_RUN;
   }
 
   function run(open: OpenTable): Promise<void> {
@@ -89,11 +103,13 @@ export function createUpkeep(deps: {
 
   function schedule(open: OpenTable, backlog: Backlog): void {
     if (stopped || backlog.running !== undefined) return;
-    const many = Math.max(MANY_ROWS, backlog.tableRows * MANY_SHARE);
-    if (backlog.rows >= many || backlog.commits >= MANY_COMMITS) return runInBackground(open);
-    clearTimeout(backlog.quiet);
+    const many = Math.min(MANY_ROWS_AT_MOST, Math.max(MANY_ROWS_AT_LEAST, backlog.tableRows * MANY_SHARE));
+    if (backlog.rows >= many) return runInBackground(open);
     if (backlog.rows < FEW_ROWS && backlog.commits < FEW_COMMITS) return;
-    backlog.quiet = setTimeout(() => runInBackground(open), QUIET_MS);
+    if (backlog.commits >= MANY_COMMITS && backlog.quiet !== undefined) return;
+    clearTimeout(backlog.quiet);
+    const delayMs = Math.max(QUIET_MS, backlog.restUntilMs - deps.clock.monotonicMs());
+    backlog.quiet = setTimeout(() => runInBackground(open), delayMs);
     backlog.quiet.unref();
   }
 
@@ -108,7 +124,12 @@ export function createUpkeep(deps: {
     async stop() {
       stopped = true;
       for (const open of deps.tables.all()) clearTimeout(backlogs.get(open)?.quiet);
-      await Promise.allSettled(underWay);
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const patience = new Promise((resolve) => {
+        timer = setTimeout(resolve, STOP_PATIENCE_MS);
+      });
+      await Promise.race([Promise.allSettled(underWay), patience]);
+      clearTimeout(timer);
     },
   };
 }
