@@ -28,6 +28,8 @@ export interface SearchableCollection {
 /** A span of a stored document that a hit points to. */
 export interface SpanRef {
   documentId: DocumentId;
+  /** Tells which version of the document the span counts in. */
+  chunkId: string;
   start: number;
   end: number;
 }
@@ -164,7 +166,7 @@ async function showable(
   for (let from = 0; from < fused.length && hits.length < topK; ) {
     const candidates = fused.slice(from, from + topK - hits.length);
     from += candidates.length;
-    const spans = candidates.map(({ hit: { documentId, start, end } }) => ({ documentId, start, end }));
+    const spans = candidates.map(({ hit: { documentId, chunkId, start, end } }) => ({ documentId, chunkId, start, end }));
     const live = await deps.documents.hydrate(ref.tenantId, ref.collection, spans);
     candidates.forEach(({ hit, score, explain }, i) => {
       const span = live[i];

@@ -1,0 +1,299 @@
+import type { Clock } from '../lib/clock.ts';
+import { isJsonObject, parseJson, type JsonObject } from '../lib/json.ts';
+import type { Database } from '../ports/database.ts';
+import type { CollectionName, DocumentId, TenantId } from '../spec/ids.ts';
+import type { LiveSpan, SpanRef } from './retrieve/retrieve.ts';
+
+/** A heading of a document: where it stands and how deep. */
+export interface Heading {
+  level: number;
+  start: number;
+  text: string;
+}
+
+/** A version of a document that has been accepted and is not yet in the index. */
+export interface PendingDocument {
+  id: DocumentId;
+  title: string;
+  text: string;
+  metadata: JsonObject;
+  headings: Heading[];
+  /** sha-256 in hex over text, title and metadata. */
+  hash: string;
+}
+
+/** What is shown of a document. */
+export interface DocumentRecord {
+  id: DocumentId;
+  title: string;
+  state: 'pending' | 'ready' | 'failed' | 'deleting';
+  failure: string | null;
+  metadata: JsonObject;
+  chunks: number;
+  characters: number;
+  updatedMs: number;
+}
+
+/** Where documents belong. */
+export interface Place {
+  tenantId: TenantId;
+  collection: CollectionName;
+}
+
+export interface Documents {
+  /** What is known of the given ids: the hash that answers now (null: none yet) and whether something is pending. */
+  known(place: Place, ids: readonly DocumentId[]): Promise<Map<DocumentId, { hash: string | null; unfinished: boolean }>>;
+  /** Stores versions to be indexed: from here on they survive the death of the process. */
+  accept(place: Place, documents: readonly PendingDocument[]): Promise<void>;
+  /** Makes pending versions the live ones, where they still are the pending ones. */
+  publish(place: Place, documents: readonly { id: DocumentId; hash: string; chunks: number }[]): Promise<void>;
+  /** Notes why a version could not be indexed. It stays pending and is tried again at the next start. */
+  fail(place: Place, failures: readonly { id: DocumentId; hash: string; reason: string }[]): Promise<void>;
+  /** Versions that were accepted and never published, at most `limit`, ids after `after`. */
+  pending(place: Place, page: { after: DocumentId; limit: number }): Promise<PendingDocument[]>;
+  /** Places with something unfinished: pending versions or deletions. */
+  unfinishedPlaces(): Promise<Place[]>;
+  markDeleting(place: Place, ids: readonly DocumentId[]): Promise<number>;
+  deleting(place: Place): Promise<DocumentId[]>;
+  remove(place: Place, ids: readonly DocumentId[]): Promise<void>;
+  list(place: Place, page: { after: DocumentId; limit: number }): Promise<DocumentRecord[]>;
+  get(place: Place, id: DocumentId): Promise<(DocumentRecord & { text: string }) | undefined>;
+  /** Ids of documents that have a live version. */
+  liveIds(place: Place): Promise<Set<DocumentId>>;
+  /** See RetrieveDeps.documents.hydrate. */
+  hydrate(tenantId: TenantId, collection: CollectionName, spans: readonly SpanRef[]): Promise<(LiveSpan | undefined)[]>;
+}
+
+interface Row {
+  id: string;
+  state: DocumentRecord['state'];
+  title: string | null;
+  text: string | null;
+  metadata: string | null;
+  content_hash: string | null;
+  pending_title: string | null;
+  pending_text: string | null;
+  pending_metadata: string | null;
+  pending_headings: string | null;
+  pending_hash: string | null;
+  failure: string | null;
+  chunks: number;
+  updated_ms: number;
+}
+
+const HERE = 'tenant_id = ? AND collection = ?';
+/** Below what SQLite and Postgres take as parameters of one statement. */
+const MAX_IDS = 500;
+
+/** The identity of a chunk: its document, the version of the document, its place in it. */
+export function chunkIdOf(documentId: DocumentId, hash: string, ordinal: number): string {
+  return `${versionPrefix(documentId, hash)}${ordinal}`;
+}
+
+function versionPrefix(documentId: DocumentId, hash: string): string {
+  return `${documentId}@${hash.slice(0, 12)}#`;
+}
+
+/** The stored documents of all collections. */
+export function createDocuments(options: { database: Database; clock: Clock }): Documents {
+  const { database, clock } = options;
+
+  /** Rows of the given ids, in slices that one statement can name. */
+  async function rowsOf<R extends object>(place: Place, ids: readonly DocumentId[], columns: string): Promise<R[]> {
+    const rows: R[] = [];
+    for (let from = 0; from < ids.length; from += MAX_IDS) {
+      const slice = ids.slice(from, from + MAX_IDS);
+      const marks = slice.map(() => '?').join(', ');
+      const sql = `SELECT ${columns} FROM documents WHERE ${HERE} AND id IN (${marks})`;
+      rows.push(...(await database.all<R>(sql, [place.tenantId, place.collection, ...slice])));
+    }
+    return rows;
+  }
+
+  return {
+    known: async (place, ids) => {
+      const rows = await rowsOf<Row>(place, ids, 'id, state, content_hash, pending_hash');
+      return new Map(
+        rows.map((row) => [
+          row.id,
+          { hash: row.content_hash, unfinished: row.pending_hash !== null || row.state !== 'ready' },
+        ]),
+      );
+    },
+
+    accept: (place, documents) =>
+      database.batch(
+        documents.map((document) => ({
+          sql: `INSERT INTO documents (tenant_id, collection, id, state, pending_title, pending_text, pending_metadata,
+              pending_headings, pending_hash, chunks, updated_ms) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, 0, ?)
+            ON CONFLICT (tenant_id, collection, id) DO UPDATE SET
+              state = CASE WHEN documents.content_hash IS NULL THEN 'pending' ELSE 'ready' END,
+              pending_title = excluded.pending_title, pending_text = excluded.pending_text,
+              pending_metadata = excluded.pending_metadata, pending_headings = excluded.pending_headings,
+              pending_hash = excluded.pending_hash, failure = NULL, updated_ms = excluded.updated_ms`,
+          params: [
+            place.tenantId, place.collection, document.id, document.title, document.text,
+            JSON.stringify(document.metadata), JSON.stringify(document.headings), document.hash, clock.nowMs(),
+          ],
+        })),
+      ),
+
+    publish: (place, documents) =>
+      database.batch(
+        documents.map(({ id, hash, chunks }) => ({
+          sql: `UPDATE documents SET state = 'ready', title = pending_title, text = pending_text,
+              metadata = pending_metadata, content_hash = pending_hash, pending_title = NULL, pending_text = NULL,
+              pending_metadata = NULL, pending_headings = NULL, pending_hash = NULL, failure = NULL, chunks = ?,
+              updated_ms = ?
+            WHERE ${HERE} AND id = ? AND pending_hash = ? AND state <> 'deleting'`,
+          params: [chunks, clock.nowMs(), place.tenantId, place.collection, id, hash],
+        })),
+      ),
+
+    fail: (place, failures) =>
+      database.batch(
+        failures.map(({ id, hash, reason }) => ({
+          sql: `UPDATE documents SET state = CASE WHEN content_hash IS NULL THEN 'failed' ELSE 'ready' END, failure = ?
+            WHERE ${HERE} AND id = ? AND pending_hash = ?`,
+          params: [reason.slice(0, 1_000), place.tenantId, place.collection, id, hash],
+        })),
+      ),
+
+    pending: async (place, { after, limit }) =>
+      (
+        await database.all<Row>(
+          `SELECT id, pending_title, pending_text, pending_metadata, pending_headings, pending_hash FROM documents
+           WHERE ${HERE} AND pending_hash IS NOT NULL AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`,
+          [place.tenantId, place.collection, after, limit],
+        )
+      ).map(
+        (row): PendingDocument => ({
+          id: row.id,
+          title: row.pending_title ?? '',
+          text: row.pending_text ?? '',
+          metadata: objectOf(row.pending_metadata),
+          headings: headingsOf(row.pending_headings),
+          hash: row.pending_hash ?? '',
+        }),
+      ),
+
+    unfinishedPlaces: async () =>
+      (
+        await database.all<{ tenant_id: TenantId; collection: string }>(
+          `SELECT DISTINCT tenant_id, collection FROM documents
+           WHERE pending_hash IS NOT NULL OR state = 'deleting' LIMIT 10000`,
+        )
+      ).map((row) => ({ tenantId: row.tenant_id, collection: row.collection })),
+
+    markDeleting: async (place, ids) => {
+      let marked = 0;
+      for (const id of ids) {
+        const { changes } = await database.run(`UPDATE documents SET state = 'deleting' WHERE ${HERE} AND id = ?`, [
+          place.tenantId,
+          place.collection,
+          id,
+        ]);
+        marked += changes;
+      }
+      return marked;
+    },
+
+    deleting: async (place) =>
+      (
+        await database.all<{ id: string }>(`SELECT id FROM documents WHERE ${HERE} AND state = 'deleting'`, [
+          place.tenantId,
+          place.collection,
+        ])
+      ).map((row) => row.id),
+
+    remove: (place, ids) =>
+      database.batch(
+        ids.map((id) => ({
+          sql: `DELETE FROM documents WHERE ${HERE} AND id = ? AND state = 'deleting'`,
+          params: [place.tenantId, place.collection, id],
+        })),
+      ),
+
+    list: async (place, { after, limit }) =>
+      (
+        await database.all<Row & { characters: number }>(
+          `SELECT id, state, title, pending_title, metadata, pending_metadata, failure, chunks, updated_ms,
+             LENGTH(COALESCE(text, pending_text)) AS characters
+           FROM documents WHERE ${HERE} AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`,
+          [place.tenantId, place.collection, after, limit],
+        )
+      ).map((row) => recordOf(row, row.characters)),
+
+    get: async (place, id) => {
+      const [row] = await rowsOf<Row>(place, [id], '*');
+      if (row === undefined || row.state === 'deleting') return undefined;
+      const text = row.text ?? row.pending_text ?? '';
+      return { ...recordOf(row, text.length), text };
+    },
+
+    liveIds: async (place) =>
+      new Set(
+        (
+          await database.all<{ id: string }>(
+            `SELECT id FROM documents WHERE ${HERE} AND content_hash IS NOT NULL AND state <> 'deleting'`,
+            [place.tenantId, place.collection],
+          )
+        ).map((row) => row.id),
+      ),
+
+    hydrate: async (tenantId, collection, spans) => {
+      const place = { tenantId, collection };
+      const columns = 'id, state, title, text, metadata, content_hash, pending_title, pending_text, pending_metadata, pending_hash';
+      const ids = [...new Set(spans.map((span) => span.documentId))];
+      const rows = new Map((await rowsOf<Row>(place, ids, columns)).map((row) => [row.id, row]));
+      return spans.map((span) => {
+        const row = rows.get(span.documentId);
+        return row === undefined || row.state === 'deleting' ? undefined : spanOf(row, span);
+      });
+    },
+  };
+}
+
+/** The span out of the version that its chunk was made from: the live one, or the one about to be published. */
+function spanOf(row: Row, span: SpanRef): LiveSpan | undefined {
+  const madeFrom = (hash: string | null): boolean => hash !== null && span.chunkId.startsWith(versionPrefix(row.id, hash));
+  const version = madeFrom(row.content_hash)
+    ? { title: row.title, text: row.text, metadata: row.metadata }
+    : madeFrom(row.pending_hash)
+      ? { title: row.pending_title, text: row.pending_text, metadata: row.pending_metadata }
+      : undefined;
+  if (version?.text == null) return undefined;
+  return {
+    title: version.title ?? '',
+    content: version.text.slice(span.start, span.end),
+    metadata: objectOf(version.metadata),
+  };
+}
+
+function recordOf(row: Row, characters: number): DocumentRecord {
+  return {
+    id: row.id,
+    title: row.title ?? row.pending_title ?? '',
+    state: row.state,
+    failure: row.failure,
+    metadata: objectOf(row.metadata ?? row.pending_metadata),
+    chunks: row.chunks,
+    characters,
+    updatedMs: row.updated_ms,
+  };
+}
+
+function objectOf(json: string | null): JsonObject {
+  const value = parseJson(json ?? '{}');
+  return isJsonObject(value) ? value : {};
+}
+
+function headingsOf(json: string | null): Heading[] {
+  const value = parseJson(json ?? '[]');
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((heading): Heading[] => {
+    if (!isJsonObject(heading)) return [];
+    const { level, start, text } = heading;
+    return typeof level === 'number' && typeof start === 'number' && typeof text === 'string' ? [{ level, start, text }] : [];
+  });
+}
