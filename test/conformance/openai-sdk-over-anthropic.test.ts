@@ -121,9 +121,10 @@ describe('openai SDK -> anthropic wire', () => {
   });
 
   test('fields that the wire cannot carry are refused by name', async () => {
-    const call = stage.openai.chat.completions.create({ model: 'sonnet', messages, logit_bias: { '50256': -100 } });
-    expect(call).rejects.toMatchObject({ status: 400 });
-    const message = await call.catch((error: unknown) => String(error));
+    const message = await stage.openai.chat.completions
+      .create({ model: 'sonnet', messages, logit_bias: { '50256': -100 } })
+      .then(() => 'answered', String);
+    expect(message).toContain('400');
     expect(message).toContain('logit_bias');
     expect(stage.upstream.requests).toHaveLength(0);
   });

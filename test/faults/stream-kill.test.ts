@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { FileConfig } from '../../src/config/schema.ts';
 import { startFakeProvider, type FakeProvider } from '../support/fake-provider/fake-provider.ts';
 import { openLedger } from '../support/read-ledger.ts';
 import { readStream } from '../support/read-stream.ts';
@@ -19,7 +20,7 @@ afterAll(async () => {
 });
 
 test('C5: kill -9 under load loses no ledger row of a call that was answered in full, and doubles none', async () => {
-  const config = {
+  const config: FileConfig = {
     discover: false,
     providers: { up: { wire: 'openai', base_url: upstream.baseUrl, api_key: 'x', models: ['gpt-4o-mini'] } },
     routes: { fast: ['up/gpt-4o-mini'] },

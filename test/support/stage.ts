@@ -43,8 +43,8 @@ export async function startStage(): Promise<Stage> {
   const upstream = await startFakeProvider();
   const spare = await startFakeProvider();
   const timeouts = { connect_ms: HASTY_MS, first_byte_ms: HASTY_MS, between_data_ms: HASTY_MS };
-  const openaiWire = { wire: 'openai', api_key: CREDENTIAL, prices: PRICES };
-  const anthropicWire = { wire: 'anthropic', api_key: CREDENTIAL, prices: PRICES, base_url: upstream.baseUrl };
+  const openaiWire = { wire: 'openai' as const, api_key: CREDENTIAL, prices: PRICES };
+  const anthropicWire = { wire: 'anthropic' as const, api_key: CREDENTIAL, prices: PRICES, base_url: upstream.baseUrl };
   const models = ['gpt-4o-mini', 'text-embedding-3-small'];
   const server = await startSekisho({
     config: {

@@ -1,13 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startSekisho as compose } from '../../src/app.ts';
+import { readEnvironment } from '../../src/config/env.ts';
+import type { FileConfig } from '../../src/config/schema.ts';
+import { readSettings } from '../../src/config/settings.ts';
 import { isJsonObject, parseJson, stringAt } from '../../src/lib/json.ts';
 import type { KeyLimits } from '../../src/spec/principal.ts';
 import { eventually } from './eventually.ts';
 
 export interface ServerOptions {
   /** What `sekisho.yaml` would hold, as an object. */
-  config: object;
+  config: FileConfig;
   /** Used as it is and kept; without one, a fresh folder that `stop` removes. */
   dataFolder?: string;
 }
@@ -39,7 +43,7 @@ export async function startSekishoProcess(options: ServerOptions): Promise<Serve
   const configFolder = mkdtempSync(join(tmpdir(), 'sekisho-config-'));
   // JSON is YAML.
   writeFileSync(join(configFolder, 'sekisho.yaml'), JSON.stringify(options.config));
-  const child = Bun.spawn([process.execPath, process.env['SEKISHO_TEST_MAIN'] ?? join(import.meta.dirname, '../../src/main.ts'), 'serve'], {
+  const child = Bun.spawn([process.execPath, join(import.meta.dirname, '../../src/main.ts'), 'serve'], {
     env: {
       PATH: process.env['PATH'],
       HOME: process.env['HOME'],
@@ -113,7 +117,24 @@ function keepTail(stream: ReadableStream<Uint8Array>): () => string {
   return () => tail;
 }
 
-/** Starts Sekisho for the tests of one file. */
-export function startSekisho(options: ServerOptions): Promise<TestServer> {
-  return startSekishoProcess(options);
+/** Starts Sekisho inside the process of the tests, through its composition root, on a free port. */
+export async function startSekisho(options: ServerOptions): Promise<TestServer> {
+  const dataFolder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'sekisho-test-'));
+  const answer = readSettings(readEnvironment({ SEKISHO_ADMIN_KEY: ADMIN_KEY }), {
+    config: options.config,
+    port: 0,
+    dataFolder,
+  });
+  if ('problems' in answer) throw new Error(JSON.stringify(answer.problems));
+  const { url, stop } = await compose(answer.settings);
+  return {
+    url,
+    adminKey: ADMIN_KEY,
+    dataFolder,
+    createKey: (key) => createKey(url, key),
+    stop: async () => {
+      await stop(0);
+      if (options.dataFolder === undefined) rmSync(dataFolder, { recursive: true, force: true });
+    },
+  };
 }
