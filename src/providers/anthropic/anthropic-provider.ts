@@ -3,14 +3,17 @@ import { spliceJson } from '../../lib/json-splice.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import { noUsage } from '../../spec/usage.ts';
 import { bearsData } from '../kit/bears-data.ts';
+import { answeredText, estimateUsage } from '../kit/estimate-usage.ts';
 import type { Reach } from '../kit/reach.ts';
+import { startFrames } from '../kit/start-frames.ts';
+import { errorInAnswer } from '../kit/upstream-error.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
 import { decodeMessage } from './decode.ts';
 import { encodeChatRequest } from './encode.ts';
-import { decodeStream, passThrough } from './stream.ts';
+import { passThrough } from './pass-through.ts';
+import { decodeStream } from './stream.ts';
 import { decodeUsage } from './usage.ts';
 
 export interface AnthropicProviderOptions {
@@ -49,16 +52,22 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
     headers: forwarded(call.forwardHeaders),
   });
 
-  function answerOf(call: ChatCall, { json, text }: JsonAnswer): ChatAnswer {
+  /** A whole answer; what is none, although it came with status 200, is an error. */
+  async function answerOf(call: ChatCall, { json, text }: JsonAnswer): Promise<ChatAnswer> {
     if (!Array.isArray(json['content'])) {
+      const { error } = json;
+      if (error !== undefined && error !== null) throw errorInAnswer(call.target, error);
       const cause = new Error(`not a message: ${text.slice(0, 500)}`);
       throw new SekishoError('upstream_broken', { values: { target: call.target }, cause });
     }
-    const usage = objectAt(json, 'usage');
+    const result = () => decodeMessage(json, nowMs());
+    const reported = objectAt(json, 'usage');
+    const usage =
+      reported === undefined ? await estimateUsage(call.request, answeredText(result().parts)) : decodeUsage(reported);
     return {
-      usage: usage === undefined ? noUsage() : decodeUsage(usage),
+      usage,
       ...(call.native?.wire === 'anthropic' && { native: { wire: 'anthropic' as const, text } }),
-      result: () => decodeMessage(json, nowMs()),
+      result: () => ({ ...result(), usage }),
     };
   }
 
@@ -70,10 +79,14 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
 
     streamChat: async (call): Promise<ChatStream> => {
       const opened = await upstream.stream(request(call, true));
-      if (!('runs' in opened)) return { wire: 'anthropic', frames: wholeAsFrames(answerOf(call, opened).result()) };
-      const reading = { runs: opened.runs, target: call.target, nowMs };
-      const frames = call.native?.wire === 'anthropic' ? passThrough(reading) : decodeStream(reading);
-      return { wire: 'anthropic', frames };
+      const { target } = call;
+      if (!('runs' in opened)) {
+        return { wire: 'anthropic', frames: wholeAsFrames((await answerOf(call, opened)).result()) };
+      }
+      const estimate = (answered: string) => estimateUsage(call.request, answered);
+      const isNative = call.native?.wire === 'anthropic';
+      const frames = isNative ? passThrough({ opened, target }) : decodeStream({ opened, target, nowMs, estimate });
+      return { wire: 'anthropic', frames: await startFrames(frames) };
     },
 
     listModels: async (signal) => {

@@ -1,7 +1,7 @@
 import { numberAt, objectAt, stringAt, type JsonObject } from '../../lib/json.ts';
 import type { StreamPart } from '../../spec/chat.ts';
-import { SekishoError, type ErrorCode } from '../../spec/errors.ts';
 import type { Usage } from '../../spec/usage.ts';
+import { errorInAnswer } from '../kit/upstream-error.ts';
 import { decodeFinish } from './decode.ts';
 import { decodeUsage } from './usage.ts';
 
@@ -71,8 +71,8 @@ export function createEventDecoder(target: string, nowMs: () => number): EventDe
           const message = objectAt(event, 'message') ?? {};
           const reported = objectAt(message, 'usage');
           if (reported !== undefined) usage = decodeUsage(reported);
-          const { id = '', model = '' } = { id: stringAt(message, 'id'), model: stringAt(message, 'model') };
-          return [{ type: 'start', id, model, createdMs: nowMs() }];
+          const id = stringAt(message, 'id') ?? '';
+          return [{ type: 'start', id, model: stringAt(message, 'model') ?? '', createdMs: nowMs() }];
         }
         case 'content_block_start':
           return startBlock(index, objectAt(event, 'content_block') ?? {});
@@ -89,24 +89,12 @@ export function createEventDecoder(target: string, nowMs: () => number): EventDe
           return usage === undefined ? [finish] : [{ type: 'usage', usage }, finish];
         }
         case 'error':
-          return [{ type: 'error', error: eventError(target, objectAt(event, 'error') ?? {}) }];
+          return [{ type: 'error', error: errorInAnswer(target, event['error'] ?? null) }];
         default:
           return [];
       }
     },
   };
-}
-
-/** An error that came inside a stream; its words go to the log only. */
-function eventError(target: string, error: JsonObject): SekishoError {
-  const cause = new Error(JSON.stringify(error).slice(0, 2_000));
-  return new SekishoError(codeOf(stringAt(error, 'type') ?? ''), { values: { target, problem: 'an error in the stream' }, cause });
-}
-
-function codeOf(type: string): ErrorCode {
-  if (type === 'rate_limit_error') return 'upstream_rate_limited';
-  if (type === 'authentication_error' || type === 'permission_error') return 'upstream_credential';
-  return type === 'timeout_error' || type === 'api_error' || type === 'overloaded_error' ? 'upstream_failed' : 'upstream_broken';
 }
 
 function textPart(text: string | undefined): StreamPart[] {

@@ -1,85 +1,58 @@
 import { isJsonObject, parseJson } from '../../lib/json.ts';
-import { parseSse, splitSse } from '../../lib/sse.ts';
+import { parseSse } from '../../lib/sse.ts';
 import type { StreamFrame } from '../../ports/provider.ts';
 import type { StreamPart } from '../../spec/chat.ts';
+import type { Usage } from '../../spec/usage.ts';
 import { isPing } from '../kit/bears-data.ts';
 import { brokenStream, createStreamEnding } from '../kit/stream-ending.ts';
-import type { EventRuns } from '../kit/upstream.ts';
+import type { OpenStream } from '../kit/upstream.ts';
 import { createEventDecoder } from './decode-event.ts';
 
-const STOP = 'message_stop';
-const STOP_EVENT = Buffer.from('event: message_stop\ndata: {"type":"message_stop"}\n\n');
-
-/** Events that metering must look at. Inside strings quotes are escaped, so text that speaks of them does not match. */
-const TELLING = ['"message_start"', '"message_delta"', '"error"'];
-
 export interface StreamReading {
-  runs: EventRuns;
+  opened: OpenStream;
   target: string;
   nowMs: () => number;
-}
-
-/** Hands the events on as they came and looks only at those that tell of usage, finish or an error. */
-export async function* passThrough({ runs, target, nowMs }: StreamReading): AsyncGenerator<StreamFrame> {
-  const ending = createStreamEnding(target);
-  const decoder = createEventDecoder(target, nowMs);
-  for await (const run of ending.guarded(runs)) {
-    if (run.includes(STOP)) ending.done ||= parseSse(run).some((event) => event.event === STOP || isStop(event.data));
-    if (!TELLING.some((mark) => run.includes(mark))) {
-      yield { bytes: run, parts: [] };
-      continue;
-    }
-    const parts: StreamPart[] = [];
-    const passed: Uint8Array[] = [];
-    for (const piece of splitSse(run)) {
-      const told = parseSse(piece).flatMap(({ data }) => {
-        const event = TELLING.some((mark) => data.includes(mark)) ? parseJson(data) : undefined;
-        return isJsonObject(event) ? decoder.decode(event) : [];
-      });
-      parts.push(...told.filter((part) => part.type === 'usage' || part.type === 'finish' || part.type === 'error'));
-      // The caller is told of an error in our words, once.
-      if (told.some((part) => part.type === 'error')) break;
-      passed.push(piece);
-    }
-    ending.see(parts);
-    yield ending.broken ? { bytes: Buffer.concat(passed), parts } : { bytes: run, parts };
-    if (ending.broken) return;
-  }
-  const last = ending.last();
-  if (last !== undefined) yield { parts: [last] };
-  // An upstream may finish its answer and close without the event that callers wait for.
-  else if (!ending.done) yield { bytes: STOP_EVENT, parts: [] };
+  /** The usage where the upstream reports none, from the text that it answered. */
+  estimate: (answered: string) => Promise<Usage>;
 }
 
 /** Every event in the vocabulary, for callers of another dialect. */
-export async function* decodeStream({ runs, target, nowMs }: StreamReading): AsyncGenerator<StreamFrame> {
+export async function* decodeStream({ opened, target, nowMs, estimate }: StreamReading): AsyncGenerator<StreamFrame> {
   const ending = createStreamEnding(target);
   const decoder = createEventDecoder(target, nowMs);
+  let answered = '';
+  let counted = false;
   let finish: StreamPart | undefined;
-  for await (const run of ending.guarded(runs)) {
+  for await (const run of ending.guarded(opened.runs)) {
     const parts: StreamPart[] = [];
     for (const event of parseSse(run)) {
       if (event.data === '' || isPing(event)) continue;
       const json = parseJson(event.data);
-      if (!isJsonObject(json)) {
-        parts.push({ type: 'error', error: brokenStream(target, 'an event was not JSON') });
+      if (isJsonObject(json)) parts.push(...decoder.decode(json));
+      else parts.push({ type: 'error', error: brokenStream(target, 'an event was not a JSON object') });
+      if (parts.at(-1)?.type === 'error') break;
+      if (isJsonObject(json) && json['type'] === 'message_stop') {
+        ending.done = true;
+        opened.complete();
         break;
       }
-      if (json['type'] === STOP) ending.done = true;
-      parts.push(...decoder.decode(json));
-      if (parts.at(-1)?.type === 'error') break;
     }
     ending.see(parts);
-    finish = parts.find((part) => part.type === 'finish') ?? finish;
+    finish ??= parts.find((part) => part.type === 'finish');
     const now = parts.filter((part) => part.type !== 'finish');
+    for (const part of now) {
+      if (part.type === 'text' || part.type === 'reasoning') answered += part.text;
+      else if (part.type === 'tool-call-delta') answered += part.arguments;
+      else if (part.type === 'usage') counted = true;
+    }
     if (now.length > 0) yield { parts: now };
     if (ending.broken) return;
+    if (ending.done) break;
   }
   const last = ending.last();
-  yield { parts: [last ?? finish ?? { type: 'finish', finish: 'other' }] };
-}
-
-function isStop(data: string): boolean {
-  const event = parseJson(data);
-  return isJsonObject(event) && event['type'] === STOP;
+  if (last !== undefined) yield { parts: [last] };
+  else {
+    const usage: StreamPart[] = counted ? [] : [{ type: 'usage', usage: await estimate(answered) }];
+    yield { parts: [...usage, finish ?? { type: 'finish', finish: 'other' }] };
+  }
 }

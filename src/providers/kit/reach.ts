@@ -7,8 +7,8 @@ const MAX_ORIGINS = 1_000;
 export class ConnectTimeout extends Error {}
 
 export interface Reach {
-  /** Resolves when the origin of `url` took a TCP connection, or has answered lately. */
-  reach(url: URL, connectMs: number): Promise<void>;
+  /** Resolves when the origin of `url` took a TCP connection; undefined where it has answered lately. */
+  reach(url: URL, connectMs: number): Promise<void> | undefined;
   /** The origin has just answered. */
   answered(url: URL): void;
 }
@@ -31,7 +31,7 @@ export function createReach(): Reach {
   return {
     answered,
     reach: (url, connectMs) => {
-      if (performance.now() - (lastMs.get(url.host) ?? -Infinity) < FRESH_MS) return Promise.resolve();
+      if (performance.now() - (lastMs.get(url.host) ?? -Infinity) < FRESH_MS) return undefined;
       const running = asking.get(url.host);
       if (running !== undefined) return running;
       const attempt = connect(url, connectMs)

@@ -1,55 +1,102 @@
-import { isJsonObject, objectAt, parseJson, stringAt, type JsonObject } from '../../lib/json.ts';
+import { isJsonObject, parseJson, type JsonObject, type JsonValue } from '../../lib/json.ts';
 import { SekishoError, type ErrorCode } from '../../spec/errors.ts';
+import { retryAfterMs } from './retry-after.ts';
 
-/** As much of an upstream's body as the log is given. */
-const MAX_LOGGED = 2_000;
-/** As much of an upstream's own message as the caller is given, where the fault is the caller's. */
-const MAX_SHOWN = 500;
+/** How much of an upstream's error body goes to the log, in UTF-16 units. */
+const MAX_CAUSE = 4_000;
+/** How much of an upstream's own words a caller is shown. */
+const MAX_PROBLEM = 500;
 
-const TOO_LONG = /context[ _-](?:length|window)|maximum context|too many (?:input )?tokens|prompt is too long/i;
-const REFUSED = /content[ _-](?:filter|policy|management)|safety system|content_policy_violation/i;
+const TOO_LONG =
+  /context_length_exceeded|maximum context length|context (window|length|size)|prompt is too long|input is too long|too many (input )?tokens|exceeds? the (model'?s )?(maximum|limit) .*tokens|reduce the length of/i;
+const REFUSED =
+  /content_filter|content_policy|ResponsibleAIPolicyViolation|content management policy|content policy|usage polic(y|ies)|safety system|flagged (as|by|for)/i;
+const NO_MODEL = /model_not_found|invalid model|not a valid model|model .{0,200}(does not exist|not found|is not available)/i;
+const NO_QUOTA = /insufficient_quota|exceeded your current quota|credit balance is too low/i;
+/** An exhausted quota does not come back with the next second. */
+const QUOTA_PAUSE_MS = 60_000;
 
-/** The error for an answer that is not a 2xx. The body goes to the log only; a rejection keeps its message. */
-export function upstreamError(target: string, response: Response, body: string): SekishoError {
-  const { status } = response;
-  const cause = new Error(`HTTP ${status}: ${body.slice(0, MAX_LOGGED)}`);
-  const retryAfterMs = retryAfter(response.headers);
-  const options = { values: { target }, cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-  const code = codeOf(status);
-  if (code !== 'upstream_rejected') return new SekishoError(code, options);
-  const { message, kind } = described(body);
-  if (TOO_LONG.test(`${kind} ${message}`)) return new SekishoError('context_too_long', { cause });
-  if (REFUSED.test(`${kind} ${message}`)) return new SekishoError('content_refused', { cause });
-  return new SekishoError('upstream_rejected', { values: { problem: message }, cause });
+/** What an upstream said in place of an answer. */
+export interface UpstreamRefusal {
+  target: string;
+  status: number;
+  body: string;
+  headers: Headers;
+  nowMs: number;
+  /** Values that no caller may see, whatever the upstream echoes. */
+  secrets: readonly string[];
 }
 
-function codeOf(status: number): ErrorCode {
-  if (status === 401 || status === 403) return 'upstream_credential';
-  if (status === 404) return 'upstream_not_found';
+/** Translates an HTTP status and body that are no answer. The body goes to the cause, bounded, never to the caller. */
+export function upstreamError(refusal: UpstreamRefusal): SekishoError {
+  const { target, status, headers, nowMs } = refusal;
+  const json = parseJson(refusal.body);
+  const said = isJsonObject(json) ? wordsOf(json) : { message: '', kind: '' };
+  const words = `${said.kind} ${said.message}`;
+  const quota = (status === 429 || status === 400) && NO_QUOTA.test(words);
+  const code = quota ? 'upstream_rate_limited' : codeOf(status, words);
+  const pause = retryAfterMs(headers, nowMs) ?? (quota ? QUOTA_PAUSE_MS : undefined);
+  const retriable = code === 'upstream_rate_limited' || code === 'upstream_failed';
+  return new SekishoError(code, {
+    values: valuesOf(code, target, status, said.message, refusal.secrets),
+    cause: new Error(`HTTP ${status}: ${refusal.body.slice(0, MAX_CAUSE)}`),
+    ...(retriable && pause !== undefined && { retryAfterMs: pause }),
+  });
+}
+
+/**
+ * Translates an error object that came with status 200: in a stream or in place of an answer. Its kind
+ * decides; what is not understood is a failure of the upstream. Its words go to the cause only.
+ */
+export function errorInAnswer(target: string, error: JsonValue): SekishoError {
+  const { message, kind } = wordsOf({ error });
+  const cause = new Error(`error in the answer: ${JSON.stringify(error).slice(0, MAX_CAUSE)}`);
+  return new SekishoError(kindCode(`${kind} ${message}`), { values: { target }, cause });
+}
+
+function valuesOf(code: ErrorCode, target: string, status: number, message: string, secrets: readonly string[]) {
+  return code === 'upstream_rejected' ? { problem: showable(message, secrets) || `HTTP ${status}` } : { target };
+}
+
+function codeOf(status: number, words: string): ErrorCode {
+  if (status === 401 || status === 402 || status === 403) return 'upstream_credential';
+  // A redirect is not followed: it would carry the credential to wherever the upstream points.
+  if (status === 404 || (status >= 300 && status < 400)) return 'upstream_not_found';
   if (status === 429) return 'upstream_rate_limited';
-  if (status === 408) return 'upstream_failed';
-  if (status >= 400 && status < 500) return 'upstream_rejected';
-  // A redirect is not followed: the credential would go wherever it points.
-  return status >= 500 ? 'upstream_failed' : 'upstream_broken';
+  if (status === 408 || status >= 500) return 'upstream_failed';
+  if (TOO_LONG.test(words)) return 'context_too_long';
+  if (REFUSED.test(words)) return 'content_refused';
+  if (NO_MODEL.test(words)) return 'upstream_not_found';
+  return 'upstream_rejected';
 }
 
-/** What an error body says, in the shapes of the OpenAI and Anthropic wires. */
-function described(body: string): { message: string; kind: string } {
-  const parsed = parseJson(body);
-  const json: JsonObject = isJsonObject(parsed) ? parsed : {};
-  const error = objectAt(json, 'error') ?? json;
-  const message = stringAt(error, 'message') ?? stringAt(json, 'error') ?? stringAt(json, 'detail') ?? 'no reason given';
-  const kind = `${stringAt(error, 'code') ?? ''} ${stringAt(error, 'type') ?? ''}`;
+function kindCode(words: string): ErrorCode {
+  if (/rate_limit|\b429\b/i.test(words)) return 'upstream_rate_limited';
+  if (/authentication|permission|\b40[13]\b/i.test(words)) return 'upstream_credential';
+  if (TOO_LONG.test(words)) return 'context_too_long';
+  if (REFUSED.test(words)) return 'content_refused';
+  return /not_found/i.test(words) ? 'upstream_not_found' : 'upstream_failed';
+}
+
+/** The upstream's own words, wherever the many dialects put them. */
+function wordsOf(json: JsonObject): { message: string; kind: string } {
+  const error = json['error'];
+  if (typeof error === 'string') return { message: error, kind: '' };
+  const inner = isJsonObject(error) ? error : json;
+  const message = textOf(inner['message']) || textOf(inner['detail']) || textOf(json['detail']);
+  const kinds = [inner['type'], inner['code'], isJsonObject(inner['innererror']) ? inner['innererror']['code'] : ''];
+  return { message, kind: kinds.map(textOf).join(' ') };
+}
+
+function textOf(value: JsonValue | undefined): string {
+  if (typeof value === 'string') return value;
+  if (value === undefined || value === null) return '';
+  return JSON.stringify(value);
+}
+
+function showable(message: string, secrets: readonly string[]): string {
+  let text = message.slice(0, MAX_CAUSE);
+  for (const secret of secrets) if (secret.length > 0) text = text.replaceAll(secret, '[secret]');
   // oxlint-disable-next-line no-control-regex
-  return { message: message.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, MAX_SHOWN), kind };
-}
-
-/** Retry-After in milliseconds: seconds, an HTTP date, or the OpenAI form in milliseconds. At most a day. */
-function retryAfter(headers: Headers): number | undefined {
-  const exact = Number(headers.get('retry-after-ms') ?? Number.NaN);
-  const stated = headers.get('retry-after');
-  const seconds = Number(stated ?? Number.NaN);
-  const date = stated === null ? Number.NaN : Date.parse(stated) - Date.now();
-  const ms = [exact, seconds * 1000, date].find((each) => Number.isFinite(each) && each >= 0);
-  return ms === undefined ? undefined : Math.min(ms, 86_400_000);
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim().slice(0, MAX_PROBLEM);
 }

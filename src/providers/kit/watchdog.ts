@@ -1,9 +1,15 @@
 export type Phase = 'connect' | 'first-byte' | 'between-data';
 
+/** How often a call that nobody reads is looked at, at most. */
+const PAUSED_LOOK_MS = 100;
+
 /** The timer of one call: first until the first data, then between data. */
 export interface Watchdog {
   /** Data has come. */
   touch(): void;
+  /** Nobody asks for more: until `resume`, time does not count against the upstream. */
+  pause(): void;
+  resume(): void;
   stop(): void;
   /** The phase in which time ran out, once it has. */
   readonly expired: Phase | undefined;
@@ -20,14 +26,15 @@ export function createWatchdog(options: {
 }): Watchdog {
   let phase: Phase = 'first-byte';
   let lastMs = performance.now();
+  let pausedMs: number | undefined;
   let expired: Phase | undefined;
   let timer = setTimeout(check, options.firstByteMs);
 
   function check(): void {
     const allowedMs = phase === 'first-byte' ? options.firstByteMs : options.betweenDataMs;
-    const leftMs = lastMs + allowedMs - performance.now();
-    if (leftMs > 1) {
-      timer = setTimeout(check, leftMs);
+    const leftMs = lastMs + allowedMs - (pausedMs ?? performance.now());
+    if (leftMs > 1 || pausedMs !== undefined) {
+      timer = setTimeout(check, pausedMs === undefined ? leftMs : Math.max(leftMs, PAUSED_LOOK_MS));
       return;
     }
     expired = phase;
@@ -41,6 +48,13 @@ export function createWatchdog(options: {
       phase = 'between-data';
       clearTimeout(timer);
       timer = setTimeout(check, options.betweenDataMs);
+    },
+    pause: () => {
+      pausedMs = performance.now();
+    },
+    resume: () => {
+      if (pausedMs !== undefined) lastMs += performance.now() - pausedMs;
+      pausedMs = undefined;
     },
     stop: () => clearTimeout(timer),
     get expired() {

@@ -1,6 +1,5 @@
-import { arrayAt, isJsonObject, numberAt, objectAt, stringAt, type JsonObject } from '../../lib/json.ts';
-import type { ChatResult, ContentPart, FinishReason, StreamPart } from '../../spec/chat.ts';
-import { SekishoError } from '../../spec/errors.ts';
+import { arrayAt, isJsonObject, numberAt, objectAt, stringAt, type JsonObject, type JsonValue } from '../../lib/json.ts';
+import type { ChatResult, ContentPart, FinishReason } from '../../spec/chat.ts';
 import { noUsage } from '../../spec/usage.ts';
 import { findUsage } from './usage.ts';
 
@@ -8,8 +7,10 @@ import { findUsage } from './usage.ts';
 export function decodeFinish(reason: string): FinishReason {
   switch (reason) {
     case 'stop':
+    case 'eos':
       return 'stop';
     case 'length':
+    case 'model_length':
       return 'length';
     case 'tool_calls':
     case 'function_call':
@@ -21,74 +22,62 @@ export function decodeFinish(reason: string): FinishReason {
   }
 }
 
-/** A chat completion; its first choice is the answer, which is what other dialects can carry. */
+/**
+ * A chat completion; its first choice is the answer, which is what other dialects can carry. A refusal is
+ * the text of an answer that a filter ended.
+ */
 export function decodeChatResult(body: JsonObject): ChatResult {
   const choice = arrayAt(body, 'choices').find(isJsonObject) ?? {};
   const message = objectAt(choice, 'message') ?? {};
   const parts: ContentPart[] = [];
-  const reasoning = stringAt(message, 'reasoning_content') ?? stringAt(message, 'reasoning');
-  if (reasoning) parts.push({ type: 'reasoning', text: reasoning });
-  const text = stringAt(message, 'content') ?? stringAt(message, 'refusal');
-  if (text) parts.push({ type: 'text', text });
-  for (const call of arrayAt(message, 'tool_calls').filter(isJsonObject)) {
+  const reasoning = reasoningOf(message);
+  if (reasoning !== '') parts.push({ type: 'reasoning', text: reasoning });
+  const refusal = stringAt(message, 'refusal') ?? '';
+  const text = textOf(message['content']) || refusal;
+  if (text !== '') parts.push({ type: 'text', text });
+  arrayAt(message, 'tool_calls').filter(isJsonObject).forEach((call, index) => {
     const asked = objectAt(call, 'function') ?? {};
     parts.push({
       type: 'tool-call',
-      id: stringAt(call, 'id') ?? '',
+      id: stringAt(call, 'id') || `call_${index}`,
       name: stringAt(asked, 'name') ?? '',
-      arguments: stringAt(asked, 'arguments') ?? '',
+      arguments: argumentsOf(asked),
     });
-  }
+  });
   return {
     id: stringAt(body, 'id') ?? '',
     model: stringAt(body, 'model') ?? '',
     createdMs: (numberAt(body, 'created') ?? 0) * 1000,
     parts,
-    finish: decodeFinish(stringAt(choice, 'finish_reason') ?? 'stop'),
+    finish: refusal === '' ? decodeFinish(stringAt(choice, 'finish_reason') ?? 'stop') : 'content-filter',
     usage: findUsage(body) ?? noUsage(),
   };
 }
 
-export interface DecodeProgress {
-  started: boolean;
-  target: string;
+/** The reasoning of a message or delta: `reasoning_content` (DeepSeek, vLLM), `reasoning` (Groq, OpenRouter), or parts (Mistral). */
+export function reasoningOf(message: JsonObject): string {
+  const plain = stringAt(message, 'reasoning_content') ?? stringAt(message, 'reasoning');
+  if (plain !== undefined) return plain;
+  return partsOf(message['content'])
+    .map((part) => (part['type'] === 'thinking' ? textOf(part['thinking']) : ''))
+    .join('');
 }
 
-/** One chunk of a stream in the vocabulary; `progress` remembers whether an earlier chunk has been decoded. */
-export function decodeChunk(chunk: JsonObject, progress: DecodeProgress): StreamPart[] {
-  const parts: StreamPart[] = [];
-  const error = objectAt(chunk, 'error');
-  if (error !== undefined) {
-    const cause = new Error(JSON.stringify(error).slice(0, 2_000));
-    return [{ type: 'error', error: new SekishoError('upstream_failed', { values: { target: progress.target }, cause }) }];
-  }
-  if (!progress.started) {
-    progress.started = true;
-    parts.push({
-      type: 'start',
-      id: stringAt(chunk, 'id') ?? '',
-      model: stringAt(chunk, 'model') ?? '',
-      createdMs: (numberAt(chunk, 'created') ?? 0) * 1000,
-    });
-  }
-  const choice = arrayAt(chunk, 'choices').find(isJsonObject) ?? {};
-  const delta = objectAt(choice, 'delta') ?? {};
-  const reasoning = stringAt(delta, 'reasoning_content') ?? stringAt(delta, 'reasoning');
-  if (reasoning) parts.push({ type: 'reasoning', text: reasoning });
-  const text = stringAt(delta, 'content') ?? stringAt(delta, 'refusal');
-  if (text) parts.push({ type: 'text', text });
-  for (const call of arrayAt(delta, 'tool_calls').filter(isJsonObject)) {
-    const index = numberAt(call, 'index') ?? 0;
-    const asked = objectAt(call, 'function') ?? {};
-    const id = stringAt(call, 'id');
-    const name = stringAt(asked, 'name');
-    if (id && name) parts.push({ type: 'tool-call-start', index, id, name });
-    const written = stringAt(asked, 'arguments');
-    if (written) parts.push({ type: 'tool-call-delta', index, arguments: written });
-  }
-  const usage = findUsage(chunk);
-  if (usage !== undefined) parts.push({ type: 'usage', usage });
-  const finish = stringAt(choice, 'finish_reason');
-  if (finish !== undefined) parts.push({ type: 'finish', finish: decodeFinish(finish) });
-  return parts;
+/** The text of content: a string, or the text parts of a list. */
+export function textOf(content: JsonValue | undefined): string {
+  if (typeof content === 'string') return content;
+  return partsOf(content)
+    .map((part) => (part['type'] === 'text' ? (stringAt(part, 'text') ?? '') : ''))
+    .join('');
+}
+
+/** The arguments of a call: JSON text; some upstreams send the object itself. */
+export function argumentsOf(asked: JsonObject): string {
+  const given = asked['arguments'];
+  if (typeof given === 'string') return given;
+  return isJsonObject(given) ? JSON.stringify(given) : '';
+}
+
+function partsOf(content: JsonValue | undefined): JsonObject[] {
+  return Array.isArray(content) ? content.filter(isJsonObject) : [];
 }

@@ -9,7 +9,15 @@ const CARRIED = new Set(['metadata', 'service_tier', 'store', 'user', 'logit_bia
  * A request in the words of the OpenAI wire (platform.openai.com/docs/api-reference/chat/create).
  * @throws SekishoError unsupported_parameter for what the wire has no word for.
  */
-export function encodeChatRequest(request: ChatRequest, options: { model: string; target: string; stream: boolean }): JsonObject {
+export function encodeChatRequest(
+  request: ChatRequest,
+  options: {
+    model: string;
+    target: string;
+    stream: 'no' | 'plain' | 'with usage';
+    maxTokensField: 'max_tokens' | 'max_completion_tokens';
+  },
+): JsonObject {
   const unknown = Object.keys(request.extra ?? {}).filter((name) => !CARRIED.has(name));
   if (request.topK !== undefined) unknown.push('top_k');
   if (unknown.length > 0) {
@@ -28,7 +36,7 @@ export function encodeChatRequest(request: ChatRequest, options: { model: string
     ...(request.toolChoice && { tool_choice: encodeToolChoice(request.toolChoice) }),
     ...(request.parallelToolCalls !== undefined && { parallel_tool_calls: request.parallelToolCalls }),
     ...(request.responseFormat && { response_format: encodeFormat(request.responseFormat) }),
-    ...(request.maxOutputTokens !== undefined && { max_completion_tokens: request.maxOutputTokens }),
+    ...(request.maxOutputTokens !== undefined && { [options.maxTokensField]: request.maxOutputTokens }),
     ...(request.temperature !== undefined && { temperature: request.temperature }),
     ...(request.topP !== undefined && { top_p: request.topP }),
     ...(request.stop && { stop: request.stop }),
@@ -37,7 +45,8 @@ export function encodeChatRequest(request: ChatRequest, options: { model: string
     ...(request.frequencyPenalty !== undefined && { frequency_penalty: request.frequencyPenalty }),
     ...(request.reasoning && { reasoning_effort: effortOf(request.reasoning) }),
     ...(request.endUser !== undefined && { user: request.endUser }),
-    ...(options.stream && { stream: true, stream_options: { include_usage: true } }),
+    ...(options.stream !== 'no' && { stream: true }),
+    ...(options.stream === 'with usage' && { stream_options: { include_usage: true } }),
   };
 }
 

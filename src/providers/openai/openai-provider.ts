@@ -1,15 +1,20 @@
-import { arrayAt, isJsonObject, objectAt, stringAt } from '../../lib/json.ts';
+import { arrayAt, isJsonObject, numberAt, stringAt } from '../../lib/json.ts';
 import { spliceJson } from '../../lib/json-splice.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
-import { noUsage } from '../../spec/usage.ts';
+import { SekishoError } from '../../spec/errors.ts';
+import { bearsData } from '../kit/bears-data.ts';
+import { answeredText, estimateUsage } from '../kit/estimate-usage.ts';
 import type { Reach } from '../kit/reach.ts';
+import { startFrames } from '../kit/start-frames.ts';
+import { errorInAnswer } from '../kit/upstream-error.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
 import { decodeChatResult } from './decode.ts';
 import { embeddingAnswer, embeddingBody } from './embedding.ts';
 import { encodeChatRequest } from './encode.ts';
-import { decodeStream, passThrough } from './stream.ts';
+import { passThrough } from './pass-through.ts';
+import { decodeStream } from './stream.ts';
 import { findUsage } from './usage.ts';
 
 export interface OpenAiProviderOptions {
@@ -25,13 +30,20 @@ export interface OpenAiProviderOptions {
   reach?: Reach;
 }
 
+/** The vendor itself wants the new word for a limit on the answer; everybody else knows the old one, some only that. */
+const NEW_WORDS = /(^|\.)(openai\.com|openai\.azure\.com|cognitiveservices\.azure\.com)$/;
+
 /** An endpoint that speaks the OpenAI wire: OpenAI itself, Azure, Groq, Mistral, vLLM, llama.cpp, Ollama and others. */
 export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
   const { name, baseUrl, flavour = 'standard' } = options;
+  const isVendor = flavour === 'azure' || NEW_WORDS.test(new URL(baseUrl).hostname);
+  const maxTokensField = isVendor ? 'max_completion_tokens' : 'max_tokens';
+  // Some upstreams (Mistral) report usage unasked and refuse to be asked; they are asked once.
+  let takesStreamOptions = true;
   const upstream = createUpstream({
     timeouts: options.timeouts,
     ...(options.reach && { reach: options.reach }),
-    hasData: (run) => run.includes('data:'),
+    hasData: bearsData,
     headers: () => ({ ...credentialHeader(options.credential, flavour), ...options.headers }),
   });
 
@@ -48,19 +60,51 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
     ...(call.forwardHeaders && { headers: pick(call.forwardHeaders, 'openai-beta') }),
   });
 
+  /** The caller's body with the target's model name and, on streams, the wish for usage; or one from the vocabulary. */
+  function chatBody(call: ChatCall, stream: 'no' | 'plain' | 'with usage'): string {
+    const { native, model, target } = call;
+    if (native?.wire !== 'openai') {
+      return JSON.stringify(encodeChatRequest(call.request(), { model, target, stream, maxTokensField }));
+    }
+    // Also where the name is the same already: of several `model` fields the upstream might read another one.
+    const values: Record<string, string> = { model: JSON.stringify(model) };
+    const asked = native.json['stream_options'];
+    if (stream === 'with usage' && !asksForUsage(asked)) {
+      values['stream_options'] = JSON.stringify({ ...(isJsonObject(asked) && asked), include_usage: true });
+    }
+    return spliceJson(native.text, values);
+  }
+
+  async function openStream(call: ChatCall) {
+    if (!takesStreamOptions) return upstream.stream(request(call, chatBody(call, 'plain')));
+    try {
+      return await upstream.stream(request(call, chatBody(call, 'with usage')));
+    } catch (thrown) {
+      if (!refusesStreamOptions(thrown) || asksForUsage(call.native?.json['stream_options'])) throw thrown;
+      takesStreamOptions = false;
+      return upstream.stream(request(call, chatBody(call, 'plain')));
+    }
+  }
+
   return {
     name,
     wire: 'openai',
 
-    chat: async (call) => answerOf(call, await upstream.json(request(call, chatBody(call, false)))),
+    chat: async (call) => answerOf(call, await upstream.json(request(call, chatBody(call, 'no')))),
 
     streamChat: async (call): Promise<ChatStream> => {
-      const native = call.native?.wire === 'openai' ? call.native : undefined;
-      const hideUsage = native !== undefined && !asksForUsage(native.json['stream_options']);
-      const opened = await upstream.stream(request(call, chatBody(call, true)));
-      if (!('runs' in opened)) return { wire: 'openai', frames: wholeAsFrames(answerOf(call, opened).result()) };
-      const reading = { runs: opened.runs, target: call.target };
-      return { wire: 'openai', frames: native ? passThrough({ ...reading, hideUsage }) : decodeStream(reading) };
+      const opened = await openStream(call);
+      if (!('runs' in opened)) {
+        return { wire: 'openai', frames: wholeAsFrames((await answerOf(call, opened)).result()) };
+      }
+      const { target, native } = call;
+      if (native?.wire !== 'openai') {
+        const estimate = (answered: string) => estimateUsage(call.request, answered);
+        return { wire: 'openai', frames: await startFrames(decodeStream({ opened, target, estimate })) };
+      }
+      const usageChunk = asksForUsage(native.json['stream_options']) ? 'show' : 'hide';
+      const choices = Math.max(1, numberAt(native.json, 'n') ?? 1);
+      return { wire: 'openai', frames: await startFrames(passThrough({ opened, target, usageChunk, choices })) };
     },
 
     embed: async (call) => {
@@ -80,25 +124,29 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
   };
 }
 
-/** The caller's body with the target's model name and, on streams, the wish for usage; or one from the vocabulary. */
-function chatBody(call: ChatCall, stream: boolean): string {
-  const { native, model, target } = call;
-  if (native?.wire !== 'openai') return JSON.stringify(encodeChatRequest(call.request(), { model, target, stream }));
-  const values: Record<string, string> = {};
-  if (native.json['model'] !== model) values['model'] = JSON.stringify(model);
-  if (stream && !asksForUsage(native.json['stream_options'])) {
-    const given = objectAt(native.json, 'stream_options');
-    values['stream_options'] = JSON.stringify({ ...given, include_usage: true });
+/** A whole answer; what is none, although it came with status 200, is an error. */
+async function answerOf(call: ChatCall, { json, text }: JsonAnswer): Promise<ChatAnswer> {
+  if (!Array.isArray(json['choices'])) {
+    const { error } = json;
+    if (error !== undefined && error !== null) throw errorInAnswer(call.target, error);
+    const cause = new Error(`not a chat completion: ${text.slice(0, 500)}`);
+    throw new SekishoError('upstream_broken', { values: { target: call.target }, cause });
   }
-  return Object.keys(values).length === 0 ? native.text : spliceJson(native.text, values);
+  const result = () => decodeChatResult(json);
+  const usage = findUsage(json) ?? (await estimateUsage(call.request, answeredText(result().parts)));
+  return {
+    usage,
+    ...(call.native?.wire === 'openai' && { native: { wire: 'openai' as const, text } }),
+    result: () => ({ ...result(), usage }),
+  };
 }
 
-function answerOf(call: ChatCall, { json, text }: JsonAnswer): ChatAnswer {
-  return {
-    usage: findUsage(json) ?? noUsage(),
-    ...(call.native?.wire === 'openai' && { native: { wire: 'openai' as const, text } }),
-    result: () => decodeChatResult(json),
-  };
+function refusesStreamOptions(thrown: unknown): boolean {
+  return (
+    thrown instanceof SekishoError &&
+    thrown.code === 'upstream_rejected' &&
+    String(thrown.values['problem']).includes('stream_options')
+  );
 }
 
 function asksForUsage(options: unknown): boolean {
