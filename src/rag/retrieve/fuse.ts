@@ -10,7 +10,7 @@ export interface FusedHit {
 }
 
 /** The share of the dense leg where a collection sets none; measured in bench/retrieval. */
-export const DEFAULT_DENSE_WEIGHT = 0.12;
+export const DEFAULT_DENSE_WEIGHT = 0.15;
 
 /** The best BM25 score of an ordinary question, at which the dense leg has exactly its share. */
 const USUAL_BEST_LEXICAL = 30;

@@ -19,10 +19,16 @@ import type { ChunkRow, IndexHit } from '../../ports/chunk-index.ts';
  */
 export const PLACE_COLUMN = 'place';
 
-/** The columns of a chunk table. Documents know the ordinals of their chunks; nothing here asks for them. */
+/**
+ * What a replacement matches old rows with new ones by: the n-th chunk of a document. Chunk ids would not do, they
+ * may change with every version of the document.
+ */
+export const SLOT_COLUMN = 'slot';
+
+/** The columns of a chunk table. */
 export function chunkSchema(dimensions: number): Schema {
   return new Schema([
-    new Field('chunk_id', new Utf8(), false),
+    new Field(SLOT_COLUMN, new Utf8(), false),
     new Field('document_id', new Utf8(), false),
     new Field(PLACE_COLUMN, new Utf8(), false),
     new Field('terms', new Utf8(), false),
@@ -44,7 +50,7 @@ export function chunkTable(rows: readonly ChunkRow[], dimensions: number): Table
   rows.forEach((row, i) => vectors.set(row.vector, i * dimensions));
   const length = rows.length;
   const children: Data[] = [
-    utf8Column(rows.map((row) => row.chunkId)),
+    utf8Column(rows.map(slotOf)),
     utf8Column(rows.map((row) => row.documentId)),
     utf8Column(rows.map(placeOf)),
     utf8Column(rows.map((row) => row.terms)),
@@ -58,6 +64,11 @@ export function chunkTable(rows: readonly ChunkRow[], dimensions: number): Table
   ];
   const struct = makeData({ type: new Struct(schema.fields), length, nullCount: 0, children });
   return new Table(schema, [new RecordBatch(schema, struct)]);
+}
+
+/** The slot of a row; distinct for distinct document ids and ordinals. */
+export function slotOf(row: Pick<ChunkRow, 'documentId' | 'ordinal'>): string {
+  return `${row.ordinal}@${row.documentId}`;
 }
 
 /** Hits of an answer that has places and a column of scores, best first; equal scores in order of chunk id. */

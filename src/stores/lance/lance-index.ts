@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { ChunkIndex, ChunkRow, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
-import { PLACE_COLUMN, chunkTable, column, hitsOf } from './chunk-columns.ts';
+import { PLACE_COLUMN, SLOT_COLUMN, chunkTable, column, hitsOf, slotOf } from './chunk-columns.ts';
 import { openTables } from './open-tables.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
 import { anyOf, tagPredicate } from './predicate.ts';
@@ -162,15 +162,15 @@ async function commit(
     if (!fresh) await table.delete(ofDocuments);
     return;
   }
-  const old = fresh ? [] : await texts(table.query().where(ofDocuments), 'chunk_id');
+  const old = fresh ? [] : await texts(table.query().where(ofDocuments), SLOT_COLUMN);
   const data = chunkTable(rows, dimensions);
   if (old.length === 0) {
     await table.add(data);
     return;
   }
-  const kept = new Set(rows.map((row) => row.chunkId));
-  const upsert = table.mergeInsert('chunk_id').whenMatchedUpdateAll().whenNotMatchedInsertAll();
-  const shrinks = old.some((chunkId) => !kept.has(chunkId));
+  const kept = new Set(rows.map(slotOf));
+  const upsert = table.mergeInsert(SLOT_COLUMN).whenMatchedUpdateAll().whenNotMatchedInsertAll();
+  const shrinks = old.some((slot) => !kept.has(slot));
   await (shrinks ? upsert.whenNotMatchedBySourceDelete({ where: ofDocuments }) : upsert).execute(data);
 }
 
@@ -184,11 +184,12 @@ async function texts(query: Query, name: string): Promise<string[]> {
 /** Wrong rows are a fault of the caller's code, found before anything is written. */
 function checkRows(documentIds: readonly DocumentId[], rows: readonly ChunkRow[]): void {
   const documents = new Set(documentIds);
-  const chunks = new Set<string>();
+  const slots = new Set<string>();
   for (const row of rows) {
     if (!documents.has(row.documentId)) throw new Error(`chunk ${row.chunkId} is of no document named`);
-    if (chunks.has(row.chunkId)) throw new Error(`chunk ${row.chunkId} comes twice`);
-    chunks.add(row.chunkId);
+    const slot = slotOf(row);
+    if (slots.has(slot)) throw new Error(`chunk ${row.ordinal} of document ${row.documentId} comes twice`);
+    slots.add(slot);
   }
 }
 

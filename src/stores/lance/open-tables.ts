@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { Index, Session, connect } from '@lancedb/lancedb';
 import type { Connection, Table } from '@lancedb/lancedb';
-import { chunkSchema, dimensionsOf } from './chunk-columns.ts';
+import { SLOT_COLUMN, chunkSchema, dimensionsOf } from './chunk-columns.ts';
 
 const MEBIBYTE = 1024 * 1024;
 const INDEX_CACHE_BYTES = Math.min(2048 * MEBIBYTE, Math.floor(totalmem() / 4));
@@ -124,7 +124,7 @@ async function toOpenTable(name: string, table: Table): Promise<OpenTable> {
   const indexed = new Set((await table.listIndices()).flatMap((index) => index.columns));
   if (!indexed.has('terms')) await table.createIndex('terms', { config: termsIndex() });
   if (!indexed.has('tags')) await table.createIndex('tags', { config: Index.labelList() });
-  for (const key of ['document_id', 'chunk_id']) {
+  for (const key of ['document_id', SLOT_COLUMN]) {
     if (!indexed.has(key)) await table.createIndex(key, { config: Index.btree() });
   }
   return { name, table, dimensions: dimensionsOf(await table.schema()), lastWrite: Promise.resolve(), busy: 0 };

@@ -73,6 +73,18 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
         expect(await index.count(ref)).toBe(4);
       });
 
+      test('a new version may name its chunks anew', async () => {
+        const ref = newRef();
+        const version = (v: number, count: number): ChunkRow[] =>
+          Array.from({ length: count }, (_, i) => ({ ...chunk('a', i, `word v${v}`), chunkId: `a@v${v}#${i}` }));
+        await index.replace(ref, ['a', 'b'], [...version(1, 2), chunk('b', 0, 'word')], true);
+        await index.replace(ref, ['a'], version(2, 3), false);
+        expect((await lexical(ref, 'word')).sort()).toEqual(['a@v2#0', 'a@v2#1', 'a@v2#2', 'b#0']);
+        await index.replace(ref, ['a'], version(3, 1), false);
+        expect((await lexical(ref, 'word')).sort()).toEqual(['a@v3#0', 'b#0']);
+        expect(await lexical(ref, 'v1 v2')).toEqual([]);
+      });
+
       test('repeating a call, also one whose rows are in already, changes nothing', async () => {
         const ref = newRef();
         const rows = [chunk('a', 0, 'one'), chunk('a', 1, 'two')];
