@@ -1,7 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { arrayAt, isJsonObject, numberAt, stringAt } from '../lib/json.ts';
+import { findFiles, type FoundFile } from '../rag/ingest/read-files.ts';
 import type { CommandInput } from './run-command.ts';
+import { withServer } from './with-server.ts';
 
-/** `ingest <path...>`. */
+/** Files per upload, and bytes after which an upload is sent before it is full. */
+const BATCH_FILES = 50;
+const BATCH_BYTES = 8 * 1024 * 1024;
+
+/** `ingest <path...>`: files and folders into a collection. Exit code 1 where a file failed. */
 export async function ingestCommand(input: CommandInput): Promise<number> {
-  input.terminal.warn('pending');
-  return Promise.resolve(1);
+  const { terminal, options } = input;
+  if (input.words.length === 0) {
+    terminal.warn('What is to be indexed? sekisho ingest ./docs --collection handbook');
+    return 2;
+  }
+  const collection = options.collection ?? 'default';
+  const found = await Array.fromAsync(findFiles(input.words));
+  const files = found.filter((file): file is FoundFile & { path: string } => 'path' in file);
+  const skipped = found.filter((file): file is FoundFile & { skipped: string } => 'skipped' in file);
+  if (files.length === 0) {
+    terminal.warn('There is no file that can be read.');
+    for (const { id, skipped: why } of skipped.slice(0, 20)) terminal.warn(`  ${id}: ${why}`);
+    return 1;
+  }
+
+  const totals = { indexed: 0, unchanged: 0, chunks: 0 };
+  const failed: string[] = [];
+  const startedMs = performance.now();
+  await withServer(input, async (server) => {
+    let done = 0;
+    for (let batch = await nextBatch(files, done); batch.length > 0; batch = await nextBatch(files, done)) {
+      const told = await server.upload(`/v1/collections/${encodeURIComponent(collection)}/files`, batch);
+      for (const key of ['indexed', 'unchanged', 'chunks'] as const) totals[key] += numberAt(told, key) ?? 0;
+      for (const each of arrayAt(told, 'failed').filter(isJsonObject)) {
+        failed.push(`${stringAt(each, 'id')}: ${stringAt(each, 'reason')}`);
+      }
+      done += batch.length;
+      terminal.progress(`Indexing into ${collection}`, done, files.length);
+    }
+  });
+
+  const seconds = (performance.now() - startedMs) / 1000;
+  terminal.print(
+    `${collection}: ${totals.indexed} indexed, ${totals.unchanged} unchanged, ${failed.length} failed, ${totals.chunks} chunks in ${seconds.toFixed(1)} s`,
+  );
+  for (const line of failed.slice(0, 50)) terminal.warn(`  failed: ${line}`);
+  if (skipped.length > 0) terminal.warn(`  passed over: ${skipped.length} files that cannot be read`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+async function nextBatch(files: readonly { id: string; path: string }[], from: number): Promise<{ name: string; bytes: Uint8Array }[]> {
+  const batch: { name: string; bytes: Uint8Array }[] = [];
+  let bytes = 0;
+  for (const file of files.slice(from, from + BATCH_FILES)) {
+    const content = await readFile(file.path);
+    batch.push({ name: file.id, bytes: content });
+    bytes += content.length;
+    if (bytes >= BATCH_BYTES) break;
+  }
+  return batch;
 }

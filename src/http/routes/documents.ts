@@ -1,72 +1,55 @@
 import { Hono } from 'hono';
-import { requireAdmin } from '../../access/permissions.ts';
+import { mayUseRoute, requireAdmin } from '../../access/permissions.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { JsonObject } from '../../lib/json.ts';
+import type { Collections } from '../../rag/collections.ts';
+import type { DocumentRecord, Documents, Place } from '../../rag/documents.ts';
+import type { Ingest, IngestOutcome, IngestRequest } from '../../rag/ingest/ingest-documents.ts';
+import { ingestFiles } from '../../rag/ingest/ingest-files.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import type { RequestId } from '../../spec/ids.ts';
-import type { Principal } from '../../spec/principal.ts';
 import { indexRequestSchema } from '../contract/documents.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
 import { judge, readValid } from '../read-body.ts';
+import { requireCollection } from './search.ts';
 
-/** What the documents room does for HTTP. */
-export interface DocumentsRoom {
-  index(request: {
-    principal: Principal;
-    collection: string;
-    documents: readonly { id?: string; title?: string; content: string; metadata?: JsonObject }[];
-    signal: AbortSignal;
-    requestId: RequestId;
-  }): Promise<IndexOutcome>;
-  indexFiles(request: {
-    principal: Principal;
-    collection: string;
-    files: readonly File[];
-    signal: AbortSignal;
-    requestId: RequestId;
-  }): Promise<IndexOutcome>;
-  list(principal: Principal, collection: string, page: { after?: string; limit: number }): Promise<object[]>;
-  get(principal: Principal, collection: string, id: string): Promise<object>;
-  remove(principal: Principal, collection: string, id: string): Promise<void>;
-  collections(principal: Principal): Promise<object[]>;
-  removeCollection(principal: Principal, collection: string): Promise<void>;
-}
-
-export interface IndexOutcome {
-  indexed: number;
-  unchanged: number;
-  failed: readonly { id: string; reason: string }[];
-  chunks: number;
+export interface DocumentRouteDeps {
+  collections: Collections;
+  documents: Documents;
+  ingest: Ingest;
+  clock: Clock;
 }
 
 const MAX_FILES = 100;
+const MAX_PAGE = 1_000;
 
 /** Documents in, documents out, documents gone. Reading is for every key, writing for administrators. */
-export function documentRoutes(deps: { documents: DocumentsRoom; clock: Clock }): Hono<HttpEnv> {
-  const { documents, clock } = deps;
-
+export function documentRoutes({ collections, documents, ingest, clock }: DocumentRouteDeps): Hono<HttpEnv> {
   async function indexed(
     context: HttpContext,
     collection: string,
-    index: (request: Pick<Parameters<DocumentsRoom['index']>[0], 'principal' | 'collection' | 'signal' | 'requestId'>) => Promise<IndexOutcome>,
+    index: (request: Omit<IngestRequest, 'documents'>) => Promise<IngestOutcome>,
   ): Promise<Response> {
     const principal = context.get('principal');
     requireAdmin(principal, 'index documents');
-    const outcome = await index({
-      principal,
-      collection,
-      signal: context.req.raw.signal,
-      requestId: context.get('requestId'),
-    });
+    const request = { principal, collection, signal: context.req.raw.signal, requestId: context.get('requestId') };
+    const outcome = await index(request);
     const seconds = (clock.monotonicMs() - context.get('startedMs')) / 1000;
     return context.json({ collection_name: collection, ...outcome, processing_time: seconds });
+  }
+
+  /** Where the request reads, once it is sure that there is such a collection and that the key may see it. */
+  async function readable(context: HttpContext, collection: string): Promise<Place> {
+    const principal = context.get('principal');
+    requireCollection(principal, collection);
+    await collections.require(principal.tenantId, collection);
+    return { tenantId: principal.tenantId, collection };
   }
 
   return new Hono<HttpEnv>()
     .post('/v1/index', async (context) => {
       const body = await readValid(context, indexRequestSchema);
       return indexed(context, body.collection_name, (request) =>
-        documents.index({
+        ingest.index({
           ...request,
           documents: body.documents.map(({ id, title, content, metadata }) => ({
             content,
@@ -77,43 +60,91 @@ export function documentRoutes(deps: { documents: DocumentsRoom; clock: Clock })
         }),
       );
     })
+
     .post('/v1/collections/:collection/files', async (context) => {
       const collection = judge(indexRequestSchema.shape.collection_name, context.req.param('collection'));
       const form = await context.req.parseBody({ all: true }).catch((cause: unknown) => {
-        throw new SekishoError('invalid_request', { values: { problem: 'the body must be multipart/form-data' }, cause });
+        const problem = 'the body must be multipart/form-data';
+        throw new SekishoError('invalid_request', { values: { problem }, cause });
       });
       const files = Object.values(form).flat().filter((value) => value instanceof File);
       if (files.length === 0 || files.length > MAX_FILES) {
-        throw new SekishoError('invalid_request', { values: { problem: `send 1 to ${MAX_FILES} files` }, param: 'file' });
+        const problem = `send 1 to ${MAX_FILES} files`;
+        throw new SekishoError('invalid_request', { values: { problem }, param: 'file' });
       }
-      return indexed(context, collection, (request) => documents.indexFiles({ ...request, files }));
+      const read = await Promise.all(
+        files.map(async (file) => ({ name: safeName(file.name), bytes: new Uint8Array(await file.arrayBuffer()) })),
+      );
+      return indexed(context, collection, (request) => ingestFiles(ingest, { ...request, files: read }));
     })
-    .get('/v1/collections', async (context) =>
-      context.json({ data: await documents.collections(context.get('principal')) }),
-    )
+
+    .get('/v1/collections', async (context) => {
+      const principal = context.get('principal');
+      const all = await collections.list(principal.tenantId);
+      const data = all
+        .filter(({ name }) => mayUseRoute(principal, `rag/${name}`))
+        .map((each) => ({
+          name: each.name,
+          documents: each.documents,
+          chunks: each.chunks,
+          pending: each.pending,
+          failed: each.failed,
+          embedding_model: each.embeddingRoute,
+          fingerprint: each.fingerprint,
+          created_at: new Date(each.createdMs).toISOString(),
+        }));
+      return context.json({ data });
+    })
+
     .delete('/v1/collections/:collection', async (context) => {
       const principal = context.get('principal');
       requireAdmin(principal, 'delete collections');
       const collection = context.req.param('collection');
-      await documents.removeCollection(principal, collection);
+      await ingest.removeCollection({ tenantId: principal.tenantId, collection });
       return context.json({ collection_name: collection, deleted: true });
     })
+
     .get('/v1/collections/:collection/documents', async (context) => {
-      const after = context.req.query('after');
-      const limit = Math.min(1_000, Math.max(1, Number(context.req.query('limit') ?? 100) || 100));
-      const page = { limit, ...(after !== undefined && { after }) };
-      return context.json({
-        data: await documents.list(context.get('principal'), context.req.param('collection'), page),
-      });
+      const place = await readable(context, context.req.param('collection'));
+      const limit = Math.min(MAX_PAGE, Math.max(1, Number(context.req.query('limit') ?? 100) || 100));
+      const data = await documents.list(place, { after: context.req.query('after') ?? '', limit });
+      return context.json({ data: data.map(shown), has_more: data.length === limit });
     })
-    .get('/v1/collections/:collection/documents/:id{.+}', async (context) =>
-      context.json(await documents.get(context.get('principal'), context.req.param('collection'), context.req.param('id'))),
-    )
+
+    .get('/v1/collections/:collection/documents/:id{.+}', async (context) => {
+      const { collection, id } = context.req.param();
+      const document = await documents.get(await readable(context, collection), id);
+      if (document === undefined) {
+        throw new SekishoError('document_not_found', { values: { collection, document: id.slice(0, 200) } });
+      }
+      return context.json({ ...shown(document), content: document.text });
+    })
+
     .delete('/v1/collections/:collection/documents/:id{.+}', async (context) => {
       const principal = context.get('principal');
       requireAdmin(principal, 'delete documents');
       const { collection, id } = context.req.param();
-      await documents.remove(principal, collection, id);
+      await ingest.remove({ tenantId: principal.tenantId, collection }, [id]);
       return context.json({ id, deleted: true });
     });
+}
+
+function shown(record: DocumentRecord) {
+  return {
+    id: record.id,
+    title: record.title,
+    state: record.state,
+    ...(record.failure !== null && { failure: record.failure }),
+    metadata: record.metadata,
+    chunks: record.chunks,
+    characters: record.characters,
+    updated_at: new Date(record.updatedMs).toISOString(),
+  };
+}
+
+/** A file's name as an id: no parent folders, no control characters, bounded. It never names a place on this disk. */
+function safeName(name: string): string {
+  const parts = name.replaceAll('\\', '/').split('/').filter((part) => part !== '' && part !== '.' && part !== '..');
+  // oxlint-disable-next-line no-control-regex
+  return parts.join('/').replace(/[\u0000-\u001f\u007f]/g, '').slice(-400) || 'unnamed';
 }

@@ -12,7 +12,10 @@ export function encodeUsage(usage: Usage): JsonObject {
     prompt_tokens: usage.inputTokens,
     completion_tokens: usage.outputTokens,
     total_tokens: usage.inputTokens + usage.outputTokens,
-    prompt_tokens_details: { cached_tokens: usage.cachedInputTokens },
+    prompt_tokens_details: {
+      cached_tokens: usage.cachedInputTokens,
+      ...(usage.cacheWriteTokens > 0 && { cache_write_tokens: usage.cacheWriteTokens }),
+    },
     completion_tokens_details: { reasoning_tokens: usage.reasoningTokens },
   };
 }
@@ -107,11 +110,19 @@ export function createStreamEncoder({ route, request }: EncodeContext): StreamEn
   };
 }
 
-/** A citation as a file annotation of the dialect, with the span that it points to beside. */
+/**
+ * A citation as an annotation. Clients that check what they read (the `ai` SDK) know `url_citation` only, so
+ * the document is given an address of its own; our fields, with the span in the document, stand beside.
+ */
 function encodeCitation(citation: Citation): JsonObject {
   return {
-    type: 'file_citation',
-    file_citation: { file_id: citation.document_id, filename: citation.title ?? citation.document_id },
+    type: 'url_citation',
+    url_citation: {
+      start_index: citation.answer_start ?? 0,
+      end_index: citation.answer_end ?? 0,
+      title: citation.title ?? citation.document_id,
+      url: `sekisho://documents/${encodeURIComponent(citation.document_id)}`,
+    },
     ...citation,
   };
 }

@@ -2,14 +2,21 @@ import { stringAt, type JsonObject } from '../../../lib/json.ts';
 import { formatSse } from '../../../lib/format-sse.ts';
 import type { Language, SekishoError } from '../../../spec/errors.ts';
 import type { ChatDialect } from '../dialect.ts';
-import { checkChat } from '../read-request.ts';
+import { checkChat, wrong } from '../read-request.ts';
 import { decodeChatRequest } from './decode-request.ts';
 import { createStreamEncoder, encodeChatResult } from './encode-answer.ts';
+
+/** More answers to one question than this nobody reads. */
+const MAX_ANSWERS = 16;
 
 /** The dialect of OpenAI's chat completions. */
 export const openAiDialect: ChatDialect = {
   wire: 'openai',
   check: (json) => {
+    const { n } = json;
+    if (n !== undefined && n !== null && !(typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= MAX_ANSWERS)) {
+      throw wrong('n', `must be a whole number from 1 to ${MAX_ANSWERS}`);
+    }
     const endUser = stringAt(json, 'user');
     return { ...checkChat(json), ...(endUser !== undefined && { endUser }) };
   },

@@ -1,0 +1,20 @@
+import { extractText, getDocumentProxy } from 'unpdf';
+import { UnreadableFile, type ParsedDocument } from './parsed.ts';
+
+const MAX_PAGES = 5_000;
+
+/** The text layer of a PDF, page by page; `page_starts` tells at which offset each page begins. */
+export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
+  const document = await getDocumentProxy(new Uint8Array(bytes));
+  if (document.numPages > MAX_PAGES) throw new UnreadableFile(`the PDF has more than ${MAX_PAGES} pages`);
+  const { text: pages } = await extractText(document, { mergePages: false });
+  const starts: number[] = [];
+  let text = '';
+  for (const page of pages) {
+    starts.push(text.length);
+    const clean = page.replace(/[ \t]+/g, ' ').trim();
+    text += clean === '' ? '' : `${clean}\n\n`;
+  }
+  if (text === '') throw new UnreadableFile('the PDF has no text layer; it may be scanned');
+  return { text: text.trimEnd(), headings: [], metadata: { pages: pages.length, page_starts: starts } };
+}

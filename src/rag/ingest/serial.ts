@@ -1,0 +1,14 @@
+/** Runs work one after the other per key, in order of arrival; different keys run side by side. */
+export function createSerial(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>();
+  return (key, work) => {
+    const turn = (last.get(key) ?? Promise.resolve()).then(work, work);
+    const settled = turn.catch(() => undefined);
+    last.set(key, settled);
+    // The last in line takes the line away, so that keys seen once are not kept for ever.
+    void settled.then(() => {
+      if (last.get(key) === settled) last.delete(key);
+    });
+    return turn;
+  };
+}
