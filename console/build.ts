@@ -22,6 +22,7 @@ async function bundle(entry: string): Promise<{ text: string; extension: string 
   const result = await Bun.build({
     entrypoints: [join(here, entry)],
     target: 'browser',
+    format: 'iife',
     minify: true,
     env: 'disable',
     define: { 'process.env.NODE_ENV': '"production"' },
