@@ -1,17 +1,24 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { EmbedCall, EmbedOutcome } from '../../src/gateway/model-call.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createStaticEncoder } from '../../src/nlp/embed/static-encoder.ts';
 import type { StaticEncoder } from '../../src/nlp/embed/static-encoder.ts';
 import { createTextAnalyser } from '../../src/nlp/text-analyser.ts';
-import type { ChunkIndex, ChunkRow, IndexRef } from '../../src/ports/chunk-index.ts';
-import type { TextAnalyser } from '../../src/ports/text-analyser.ts';
+import type { ChunkIndex, IndexRef } from '../../src/ports/chunk-index.ts';
+import { createCollections } from '../../src/rag/collections.ts';
+import { createDocuments } from '../../src/rag/documents.ts';
+import { createIngest } from '../../src/rag/ingest/ingest-documents.ts';
+import { createEmbedQuery } from '../../src/rag/retrieve/embed-query.ts';
 import { createRetrieve } from '../../src/rag/retrieve/retrieve.ts';
 import type { RetrieveResult } from '../../src/rag/retrieve/retrieve.ts';
+import { ragMigrations } from '../../src/rag/schema.ts';
 import { DEFAULT_TENANT } from '../../src/spec/ids.ts';
 import type { Principal } from '../../src/spec/principal.ts';
+import { noUsage } from '../../src/spec/usage.ts';
 import { createLanceIndex } from '../../src/stores/lance/lance-index.ts';
+import { createSqliteDatabase, migrate } from '../../src/stores/sqlite/sqlite-database.ts';
 import type { CorpusRow } from './sets.ts';
 
 const BATCH = 2000;
@@ -26,79 +33,103 @@ const PRINCIPAL: Principal = {
   limits: {},
 };
 
-/** A corpus in the real store, searched by the real retrieval. */
+/** A corpus as the product keeps it: real ingest, real stores, real retrieval; only the gateway is cut short. */
 export interface Searchable {
   index: ChunkIndex;
   ref: IndexRef;
-  analyser: TextAnalyser;
   encoder: StaticEncoder;
+  chunks: number;
   indexMs: number;
+  add(rows: readonly CorpusRow[]): Promise<void>;
   /** Retrieval with a dense weight; undefined means the product's own. */
   retrieval(denseWeight?: number): (query: string, topK: number) => Promise<RetrieveResult>;
   close(): Promise<void>;
 }
 
-/** Indexes the corpus into a temporary folder, one chunk per row, and optimises it. */
+/** Indexes the corpus into a temporary folder, each row a document, and optimises it. */
 export async function makeSearchable(name: string, corpus: Iterable<CorpusRow>): Promise<Searchable> {
   const folder = await mkdtemp(join(tmpdir(), 'sekisho-bench-'));
-  const index = createLanceIndex({ folder, log: (message, details) => console.error(message, details) });
+  const database = createSqliteDatabase({ path: join(folder, 'state.sqlite') });
+  await migrate(database, ragMigrations);
+  const index = createLanceIndex({
+    folder: join(folder, 'index'),
+    log: (message, details) => console.error(message, details),
+  });
+  const clock = systemClock;
   const analyser = createTextAnalyser();
   const encoder = createStaticEncoder(await Bun.file(MODEL).bytes());
-  const ref: IndexRef = { tenantId: DEFAULT_TENANT, collection: name, version: 1 };
-  const startedMs = performance.now();
-  let batch: ChunkRow[] = [];
-  const write = async (): Promise<void> => {
-    await index.replace(ref, batch.map((row) => row.documentId), batch, true);
-    batch = [];
+  const collections = createCollections({ database, clock });
+  const documents = createDocuments({ database, clock });
+  const gateway = { embed: async (call: EmbedCall): Promise<EmbedOutcome> => embedded(call, encoder) };
+  const ingest = createIngest({
+    collections,
+    documents,
+    index,
+    analyser,
+    gateway,
+    countTokens: (text) => encoder.countTokens(text),
+    embeddingRoute: 'static',
+    fingerprintOf: () => encoder.fingerprint,
+  });
+  const signal = new AbortController().signal;
+  const add = async (rows: readonly CorpusRow[]): Promise<number> => {
+    const outcome = await ingest.index({
+      principal: PRINCIPAL,
+      collection: name,
+      documents: rows.map(({ id, title, text }) => ({ id, title, content: text, headings: [] })),
+      signal,
+      requestId: 'req_bench',
+    });
+    if (outcome.failed.length > 0) throw new Error(JSON.stringify(outcome.failed.slice(0, 3)));
+    return outcome.chunks;
   };
+
+  const startedMs = performance.now();
+  const ref: IndexRef = { tenantId: DEFAULT_TENANT, collection: name, version: 1 };
+  let chunks = 0;
+  let batch: CorpusRow[] = [];
   for (const row of corpus) {
-    batch.push(chunkOf(row, analyser, encoder));
-    if (batch.length === BATCH) await write();
+    if (batch.push(row) < BATCH) continue;
+    chunks += await add(batch);
+    batch = [];
   }
-  await write();
+  if (batch.length > 0) chunks += await add(batch);
   await index.optimise(ref);
   const indexMs = performance.now() - startedMs;
-  const signal = new AbortController().signal;
 
   return {
     index,
     ref,
-    analyser,
     encoder,
+    chunks,
     indexMs,
+    async add(rows) {
+      await add(rows);
+    },
     retrieval(denseWeight) {
-      const retrieve = createRetrieve({
-        index,
-        analyser,
-        clock: systemClock,
-        embedQuery: async ({ text }) => encoder.encode(text),
-        collections: {
-          get: async () => ({ name, version: 1, embeddingRoute: 'static', denseWeight: denseWeight ?? null }),
+      const weighted = {
+        get: async (tenantId: typeof DEFAULT_TENANT, wanted: string) => {
+          const collection = await collections.get(tenantId, wanted);
+          return collection && { ...collection, denseWeight: denseWeight ?? collection.denseWeight };
         },
-        documents: { hydrate: async (_, __, spans) => spans.map(() => ({ title: '', content: '', metadata: {} })) },
-      });
+      };
+      const embedQuery = createEmbedQuery({ gateway });
+      const retrieve = createRetrieve({ index, analyser, clock, embedQuery, collections: weighted, documents });
       return (query, topK) =>
         retrieve({ principal: PRINCIPAL, collection: name, query, topK, signal, requestId: 'req_bench' });
     },
     async close() {
       await index.close();
+      await database.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
 }
 
-/** A row as the product indexes it: title and text together, on both legs. */
-export function chunkOf(row: CorpusRow, analyser: TextAnalyser, encoder: StaticEncoder): ChunkRow {
-  const whole = row.title === '' ? row.text : `${row.title}\n${row.text}`;
+function embedded({ request, requestId, route }: EmbedCall, encoder: StaticEncoder): EmbedOutcome {
+  const result = { model: encoder.id, vectors: request.input.map((text) => encoder.encode(text)), usage: noUsage() };
   return {
-    chunkId: `${row.id}#0`,
-    documentId: row.id,
-    ordinal: 0,
-    start: 0,
-    end: row.text.length,
-    headingPath: row.title === '' ? [] : [row.title],
-    terms: analyser.terms(whole).join(' '),
-    vector: encoder.encode(whole),
-    tags: [],
+    facts: { requestId, route, target: 'bench', wire: 'static', attempts: 1, overheadMs: () => 0, costMicros: 0 },
+    answer: { usage: result.usage, result: () => result },
   };
 }

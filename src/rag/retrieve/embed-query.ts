@@ -15,7 +15,7 @@ export interface QueryToEmbed {
   signal: AbortSignal;
 }
 
-/** Gives the unit vector of a query. Shared between callers: not to be written to. */
+/** Gives the vector of a query. Shared between callers: not to be written to. */
 export type EmbedQuery = (query: QueryToEmbed) => Promise<Float32Array>;
 
 /** Embeds queries through the gateway and remembers the latest of each tenant, up to 8 MiB. */
@@ -38,17 +38,7 @@ export function createEmbedQuery(deps: { gateway: Pick<ModelGateway, 'embed'> })
     });
     const vector = outcome.answer.result().vectors[0];
     if (vector === undefined) throw new SekishoError('upstream_broken', { values: { target: outcome.facts.target } });
-    const unit = unitVector(vector);
-    cache.set(key, unit);
-    return unit;
+    cache.set(key, vector);
+    return vector;
   };
-}
-
-/** The vector at length 1; the zero vector stays what it is. */
-function unitVector(vector: Float32Array): Float32Array {
-  let sum = 0;
-  for (const value of vector) sum += value * value;
-  if (sum === 0) return vector;
-  const factor = 1 / Math.sqrt(sum);
-  return vector.map((value) => value * factor);
 }

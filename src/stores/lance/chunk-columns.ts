@@ -43,11 +43,20 @@ export function dimensionsOf(schema: Schema): number {
   return isObject(type) && 'listSize' in type && typeof type.listSize === 'number' ? type.listSize : 0;
 }
 
+/** The vector at length 1, on which dot product and cosine are one; the zero vector stays what it is. */
+export function unitVector(vector: Float32Array): Float32Array {
+  let square = 0;
+  for (const value of vector) square += value * value;
+  if (square === 0 || Math.abs(square - 1) < 1e-6) return vector;
+  const factor = 1 / Math.sqrt(square);
+  return vector.map((value) => value * factor);
+}
+
 /** Rows as one Arrow table, column by column: no object per cell, vectors copied once. */
 export function chunkTable(rows: readonly ChunkRow[], dimensions: number): Table {
   const schema = chunkSchema(dimensions);
   const vectors = new Float32Array(rows.length * dimensions);
-  rows.forEach((row, i) => vectors.set(row.vector, i * dimensions));
+  rows.forEach((row, i) => vectors.set(unitVector(row.vector), i * dimensions));
   const length = rows.length;
   const children: Data[] = [
     utf8Column(rows.map(slotOf)),

@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { ChunkIndex, ChunkRow, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
-import { PLACE_COLUMN, SLOT_COLUMN, chunkTable, column, hitsOf, slotOf } from './chunk-columns.ts';
+import { PLACE_COLUMN, SLOT_COLUMN, chunkTable, column, hitsOf, slotOf, unitVector } from './chunk-columns.ts';
 import { openTables } from './open-tables.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
 import { anyOf, tagPredicate } from './predicate.ts';
@@ -114,7 +114,7 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
       if (matchesNothing(search) || vector.every((value) => value === 0)) return [];
       return read(ref, [], async (open) => {
         checkDimensions(open, vector);
-        const request = open.table.query().nearestTo(vector).distanceType('dot').nprobes(PROBES);
+        const request = open.table.query().nearestTo(unitVector(vector)).distanceType('dot').nprobes(PROBES);
         const predicate = tagPredicate(search.tagsAllOf);
         if (predicate !== undefined) request.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
         const found = await request.select([PLACE_COLUMN, '_distance']).limit(limitOf(search)).toArrow();

@@ -62,6 +62,16 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
         expect(dense[1]?.score).toBeCloseTo(0, 5);
       });
 
+      test('vectors of any length count by their direction', async () => {
+        const ref = newRef();
+        const scaled = (row: ChunkRow, by: number): ChunkRow => ({ ...row, vector: row.vector.map((value) => value * by) });
+        const rows = [scaled(chunk('far', 0, 'x', 1), 50), scaled(chunk('near', 0, 'x', 0), 0.01)];
+        await index.replace(ref, ['far', 'near'], rows, true);
+        const hits = await index.searchDense(ref, axis(0).map((value) => value * 7), { limit: 2 });
+        expect(hits.map((hit) => hit.chunkId)).toEqual(['near#0', 'far#0']);
+        expect(hits[0]?.score).toBeCloseTo(1, 5);
+      });
+
       test('takes the place of every old chunk of the documents named and of no other', async () => {
         const ref = newRef();
         await index.replace(ref, ['a', 'b'], [chunk('a', 0, 'old'), chunk('a', 1, 'old'), chunk('b', 0, 'old')], true);
