@@ -1,0 +1,134 @@
+import type { StaticTextEncoder, TextAnalyser } from '../../ports/text-analyser.ts';
+import type { PassageInput } from '../../spec/chat.ts';
+import { answerCue } from './answer-cues.ts';
+import type { Candidate } from './candidates.ts';
+import type { Question } from './question.ts';
+
+/** What speaks for a sentence; each between -1 and 1, most between 0 and 1. */
+export interface Evidence {
+  /** Share of the question's weight that the sentence repeats. */
+  sentence: number;
+  /** The same for the sentence before, the one after, and the title: what pronouns point to. */
+  before: number;
+  after: number;
+  /** The same for its whole passage with its title. */
+  passage: number;
+  /** Share of neighbouring question terms that stand next to each other in the sentence too. */
+  order: number;
+  cue: number;
+  /** 1 for the first passage, then falling: retrieval has an opinion too. */
+  rank: number;
+  /** Cosine of question and sentence, 0 without an encoder. */
+  dense: number;
+  /** Cosine of question and passage, 0 without an encoder. */
+  passageDense: number;
+  /** Saturating length: very short sentences seldom say enough. */
+  length: number;
+}
+
+export interface Scored {
+  candidate: Candidate;
+  evidence: Evidence;
+}
+
+export interface ScoreDeps {
+  analyser: TextAnalyser;
+  encoder?: StaticTextEncoder;
+}
+
+const FULL_LENGTH_TERMS = 40;
+
+/** The evidence for every candidate, in their order. */
+export function scoreSentences(
+  deps: ScoreDeps,
+  question: Question,
+  passages: readonly PassageInput[],
+  candidates: readonly Candidate[],
+): Scored[] {
+  const sequence = deps.analyser.terms(question.topic);
+  const asked = new Set(sequence);
+  const weights = termWeights(asked, candidates);
+  const total = sum(weights.values());
+  const share = (has: (term: string) => number): number => {
+    if (total === 0) return 0;
+    let matched = 0;
+    for (const [term, weight] of weights) matched += weight * has(term);
+    return matched / total;
+  };
+  const pairs = neighbours(sequence);
+
+  const titleTerms = passages.map((passage) => new Set(deps.analyser.terms(passage.title ?? '')));
+  const passageTerms = titleTerms.map((terms) => new Set(terms));
+  for (const candidate of candidates) {
+    const terms = passageTerms[candidate.passage];
+    for (const term of candidate.termCounts.keys()) if (asked.has(term)) terms?.add(term);
+  }
+  const passageShare = passageTerms.map((terms) => share((term) => (terms.has(term) ? 1 : 0)));
+  const own = candidates.map((candidate) => share((term) => saturated(candidate.termCounts.get(term) ?? 0)));
+  const questionVector = deps.encoder?.encode(question.text);
+  const passageDense = passages.map((passage) =>
+    deps.encoder === undefined || questionVector === undefined
+      ? 0 : dot(questionVector, deps.encoder.encode(passage.content.slice(0, 8_000))));
+
+  return candidates.map((candidate, index) => {
+    const neighbour = (offset: number): number =>
+      candidates[index + offset]?.passage === candidate.passage ? (own[index + offset] ?? 0) : 0;
+    const evidence: Evidence = {
+      sentence: own[index] ?? 0,
+      before: neighbour(-1),
+      after: neighbour(1),
+      passage: passageShare[candidate.passage] ?? 0,
+      order: orderOf(pairs, candidate, deps.analyser),
+      cue: answerCue(question, candidate.text),
+      rank: 1 / (1 + candidate.passage),
+      dense: questionVector === undefined || deps.encoder === undefined
+        ? 0 : dot(questionVector, deps.encoder.encode(candidate.text)),
+      passageDense: passageDense[candidate.passage] ?? 0,
+      length: Math.min(1, candidate.length / FULL_LENGTH_TERMS),
+    };
+    return { candidate, evidence };
+  });
+}
+
+/** Rarer terms among the candidates weigh more, as do longer ones: single characters say little. */
+function termWeights(asked: ReadonlySet<string>, candidates: readonly Candidate[]): Map<string, number> {
+  const weights = new Map<string, number>();
+  for (const term of asked) {
+    let found = 0;
+    for (const candidate of candidates) if (candidate.termCounts.has(term)) found++;
+    const rarity = Math.log(1 + (candidates.length - found + 0.5) / (found + 0.5));
+    weights.set(term, rarity * (term.length === 1 ? 0.4 : term.length === 2 ? 0.8 : 1));
+  }
+  return weights;
+}
+
+/** BM25's saturation of a term's count, scaled so that one occurrence counts most of what many do. */
+function saturated(count: number): number {
+  return count === 0 ? 0 : Math.min(1, (count * 1.8) / (count + 0.8));
+}
+
+function neighbours(sequence: readonly string[]): Set<string> {
+  const pairs = new Set<string>();
+  for (let i = 1; i < sequence.length; i++) pairs.add(`${sequence[i - 1]} ${sequence[i]}`);
+  return pairs;
+}
+
+function orderOf(pairs: ReadonlySet<string>, candidate: Candidate, analyser: TextAnalyser): number {
+  if (pairs.size === 0) return 0;
+  const found = neighbours(analyser.terms(candidate.text));
+  let shared = 0;
+  for (const pair of pairs) if (found.has(pair)) shared++;
+  return shared / pairs.size;
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let total = 0;
+  for (let i = 0; i < a.length; i++) total += (a[i] ?? 0) * (b[i] ?? 0);
+  return total;
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
