@@ -40,7 +40,7 @@ export function markCitations(
   for (const citation of citations) {
     const source = sourceIndexOf(citation, sources);
     const { answer_start: start, answer_end: end } = citation;
-    if (source < 0 || source >= MARKS || start === undefined || end === undefined) continue;
+    if (source < 0 || source >= MARKS || start === undefined || end === undefined || start >= end) continue;
     if (clean.slice(start, end + 8).includes(`[${source + 1}]`)) continue;
     const at = clean.slice(0, end).trimEnd().length;
     marks.set(at, (marks.get(at) ?? new Set()).add(source));

@@ -112,6 +112,13 @@ function curlOf(input: OperationInput, bodyType: string, example: JsonValue | un
   return lines.join(' \\\n');
 }
 
+/** A schema, the name it stands under, and the schemas around it: one of them again would never end. */
+interface Place {
+  schema: JsonObject;
+  prefix: string;
+  trail: readonly JsonObject[];
+}
+
 /** Follows `$ref`s within one document and turns schemas into rows and examples; bounded in depth and number. */
 class SchemaReader {
   readonly #document: JsonObject;
@@ -134,7 +141,7 @@ class SchemaReader {
 
   fields(schema: JsonValue | undefined): Field[] {
     const rows: Field[] = [];
-    this.#collect(this.follow(schema), '', 0, rows);
+    this.#collect({ schema: this.follow(schema), prefix: '', trail: [] }, rows);
     return rows;
   }
 
@@ -175,10 +182,13 @@ class SchemaReader {
     return example;
   }
 
-  #collect(schema: JsonObject, prefix: string, depth: number, rows: Field[]): void {
-    for (const part of arrayAt(schema, 'allOf')) this.#collect(this.follow(part), prefix, depth, rows);
+  #collect(at: Place, rows: Field[]): void {
+    const { schema, prefix } = at;
+    if (at.trail.length > DEEPEST || at.trail.includes(schema)) return;
+    const trail = [...at.trail, schema];
+    for (const part of arrayAt(schema, 'allOf')) this.#collect({ schema: this.follow(part), prefix, trail }, rows);
     if (schema['type'] === 'array') {
-      this.#collect(this.follow(schema['items']), `${prefix}[]`, depth + 1, rows);
+      this.#collect({ schema: this.follow(schema['items']), prefix: `${prefix}[]`, trail }, rows);
       return;
     }
     const required = arrayAt(schema, 'required');
@@ -188,7 +198,7 @@ class SchemaReader {
       const name = prefix === '' ? key : `${prefix}.${key}`;
       const about = stringAt(property, 'description') ?? '';
       rows.push({ name, type: this.typeOf(property), required: required.includes(key), about });
-      if (depth < DEEPEST) this.#collect(property, name, depth + 1, rows);
+      this.#collect({ schema: property, prefix: name, trail }, rows);
     }
   }
 

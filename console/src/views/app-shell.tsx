@@ -6,7 +6,7 @@ import { GateMark } from './gate-mark.tsx';
 
 const LANGUAGE_NAMES: Readonly<Record<Language, string>> = { en: 'EN', ja: '日本語' };
 const THEME_ICONS: Readonly<Record<Theme, string>> = {
-  system: 'M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16',
+  system: 'M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16z',
   light: 'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M2 12h2M20 12h2M5 5l1.4 1.4M17.6 17.6L19 19M19 5l-1.4 1.4M6.4 17.6L5 19',
   dark: 'M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z',
 };
@@ -42,8 +42,17 @@ export function AppShell(props: ShellProps): ReactNode {
           {props.keyHeld === undefined ? null : (
             <span className="key-held">
               <code>{props.keyHeld.hint}</code>
-              <button type="button" className="quiet" onClick={props.keyHeld.forget}>
-                {words.settings.forgetKey}
+              <button
+                type="button"
+                className="quiet forget"
+                aria-label={words.settings.forgetKey}
+                title={words.settings.forgetKey}
+                onClick={props.keyHeld.forget}
+              >
+                <span>{words.settings.forgetKey}</span>
+                <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true">
+                  <path d="M10 5H5v14h5M14 8l4 4-4 4M18 12H9" />
+                </svg>
               </button>
             </span>
           )}
@@ -97,6 +106,7 @@ function ThemeSwitch(): ReactNode {
     >
       <svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true" data-theme-icon={theme}>
         <path d={THEME_ICONS[theme]} />
+        {theme === 'system' ? <path className="filled" d="M12 4a8 8 0 0 1 0 16z" /> : null}
       </svg>
     </button>
   );

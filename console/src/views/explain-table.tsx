@@ -32,11 +32,13 @@ export function ExplainTable(props: { explain: QueryExplain; sources: readonly Q
               return (
                 <tr key={hit.chunk_id} data-source={place >= 0}>
                   <th scope="row">
-                    <span className="source-number">{place >= 0 ? place + 1 : at + 1}</span>
-                    <span className="explain-title">
-                      {source?.title ?? hit.chunk_id}
-                      {headings === '' || headings === source?.title ? null : <small>{headings}</small>}
-                    </span>
+                    <div className="explain-passage">
+                      <span className="source-number">{place >= 0 ? place + 1 : at + 1}</span>
+                      <span className="explain-title">
+                        {source?.title ?? hit.chunk_id}
+                        {headings === '' || headings === source?.title ? null : <small>{headings}</small>}
+                      </span>
+                    </div>
                   </th>
                   <LegCells leg={hit.lexical} />
                   <LegCells leg={hit.dense} />
