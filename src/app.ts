@@ -1,4 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { mayUseRoute } from './access/permissions.ts';
 import { createKeys } from './access/keys.ts';
 import { accessMigrations } from './access/schema.ts';
 import type { ProviderSettings } from './config/provider-settings.ts';
@@ -10,13 +12,32 @@ import { createLedger } from './gateway/ledger.ts';
 import { createOfferedModels } from './gateway/offered-models.ts';
 import { createRouteBook, type ProviderEntry } from './gateway/route-book.ts';
 import { gatewayMigrations } from './gateway/schema.ts';
+import type { ModelCall } from './gateway/model-call.ts';
+import { indexHandbook } from './handbook.ts';
 import { createHttpApp } from './http/app.ts';
+import { createConsoleAssets } from './http/console/console-assets.ts';
+import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
 import { systemClock } from './lib/clock.ts';
 import { Secret } from './lib/secret.ts';
 import { systemSleep } from './lib/sleep.ts';
+import { createStaticEncoder } from './nlp/embed/static-encoder.ts';
+import { createTextAnalyser } from './nlp/text-analyser.ts';
+import type { Provider } from './ports/provider.ts';
+import { createExtractiveProvider } from './providers/extractive/extractive-provider.ts';
 import { createReach } from './providers/kit/reach.ts';
 import { createRemoteProvider } from './providers/registry.ts';
+import { createStaticProvider } from './providers/static/static-provider.ts';
+import { createAnswerAsChat } from './rag/answer-as-chat.ts';
+import { createAnswerQuestion } from './rag/answer-question.ts';
+import { createCollections } from './rag/collections.ts';
+import { createDocuments } from './rag/documents.ts';
+import { createIngest } from './rag/ingest/ingest-documents.ts';
+import { createEmbedQuery } from './rag/retrieve/embed-query.ts';
+import { createRetrieve } from './rag/retrieve/retrieve.ts';
+import { ragMigrations } from './rag/schema.ts';
+import { SekishoError } from './spec/errors.ts';
 import { DEFAULT_TENANT } from './spec/ids.ts';
+import { createLanceIndex } from './stores/lance/lance-index.ts';
 import { createMemoryCounterStore } from './stores/memory/memory-counter-store.ts';
 import { createSqliteDatabase, migrate } from './stores/sqlite/sqlite-database.ts';
 import { createLog } from './telemetry/log.ts';
@@ -32,6 +53,10 @@ export interface Sekisho {
   /** Takes no new work, lets what is open end for up to `drainMs`, closes the stores. */
   stop(drainMs?: number): Promise<void>;
 }
+
+/** Names of the models that run inside this process. */
+const EXTRACTIVE = 'extractive';
+const STATIC = 'static-en-ja';
 
 /** What a start tells while it goes on. */
 export interface StartHooks {
@@ -49,15 +74,21 @@ export async function startSekisho(settings: Settings, hooks: StartHooks = {}): 
   }
 }
 
-async function compose(settings: Settings, folder: DataFolder, _hooks: StartHooks): Promise<Sekisho> {
+async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks): Promise<Sekisho> {
   const clock = systemClock;
   const log = createLog({ level: settings.logLevel });
   const telemetry = createTelemetry(log);
+  const root = join(import.meta.dirname, '..');
 
   // Stores.
   const database = createSqliteDatabase({ path: folder.database });
-  await migrate(database, [...accessMigrations, ...gatewayMigrations]);
+  await migrate(database, [...accessMigrations, ...gatewayMigrations, ...ragMigrations]);
   const counters = createMemoryCounterStore();
+  const index = createLanceIndex({ folder: folder.index, log: (message, details) => log.warn(message, details) });
+
+  // Text processing that runs inside this process.
+  const analyser = createTextAnalyser();
+  const encoder = createStaticEncoder(readFileSync(join(root, 'models/static-en-ja/model.bin')));
 
   // Access.
   const keys = createKeys({ database, clock, ...(settings.adminKey && { adminKey: settings.adminKey }) });
@@ -66,8 +97,12 @@ async function compose(settings: Settings, folder: DataFolder, _hooks: StartHook
   // Gateway.
   const reach = settings.proxied ? undefined : createReach();
   const remotes = settings.providers.map((each) => remoteEntry(each, reach));
+  const locals = [
+    localEntry(createExtractiveProvider({ analyser, encoder }), EXTRACTIVE, 'chat'),
+    localEntry(createStaticProvider({ encoder }), STATIC, 'embedding'),
+  ];
   const routes = createRouteBook({
-    providers: remotes.map(({ entry }) => entry),
+    providers: [...locals, ...remotes.map(({ entry }) => entry)],
     routes: settings.routes,
     defaultRetry: settings.retry,
   });
@@ -83,15 +118,59 @@ async function compose(settings: Settings, folder: DataFolder, _hooks: StartHook
     onAttemptFailed: (call, failed) => telemetry.attemptFailed(call.requestId, failed.target, failed.error),
   });
 
+  // Documents and answers.
+  const collections = createCollections({ database, clock });
+  const documents = createDocuments({ database, clock });
+  const ingest = createIngest({
+    collections,
+    documents,
+    index,
+    analyser,
+    gateway,
+    countTokens: encoder.countTokens,
+    embeddingRoute: settings.embeddingRoute,
+    fingerprintOf: (route) => (route === STATIC ? `${encoder.id}@${encoder.fingerprint}` : route),
+  });
+  const retrieve = createRetrieve({
+    index,
+    analyser,
+    embedQuery: createEmbedQuery({ gateway }),
+    collections,
+    documents,
+    clock,
+  });
+  const answerQuestion = createAnswerQuestion({
+    gateway,
+    retrieve,
+    analyser,
+    clock,
+    answerRoute: settings.answerRoute,
+    onAnswered: ({ requestId, collection }, outcome, timingsMs) =>
+      telemetry.questionAnswered({ requestId, collection, outcome, timingsMs }),
+  });
+  const answerAsChat = createAnswerAsChat({ answerQuestion, mayUse: requireRoute });
+
   // HTTP.
   let draining = false;
+  let consoleAssets: (path: string) => Response | undefined = () => undefined;
+  const built = ensureConsoleBuilt({ root }).then(({ folder: dist, problem }) => {
+    if (problem !== undefined) log.warn('console_not_built', { problem });
+    consoleAssets = createConsoleAssets({ folder: dist });
+  });
+  built.catch((error: unknown) => log.error('console_not_served', { error }));
   const app = createHttpApp({
     gateway,
     keys,
     ledger,
     telemetry,
     clock,
-    assets: () => undefined,
+    collections,
+    documents,
+    ingest,
+    retrieve,
+    answerQuestion,
+    answerAsChat,
+    assets: (path) => consoleAssets(path),
     system: {
       metricsText: telemetry.metricsText,
       readiness: [{ name: 'database', check: async () => void (await database.all('SELECT 1')) }],
@@ -111,6 +190,14 @@ async function compose(settings: Settings, folder: DataFolder, _hooks: StartHook
   const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${server.port}`;
   folder.publish({ pid: process.pid, url });
 
+  // What an earlier process accepted is finished, and the handbook brought up to date.
+  const background = new AbortController();
+  const settling = ingest
+    .resume(background.signal)
+    .then(() => indexHandbook({ ingest, root, signal: background.signal, ...hooks }))
+    .catch((error: unknown) => log.error('background_ingest_failed', { error }));
+  if (folder.isNew) await settling;
+
   // What upstreams offer is learned while calls are already taken.
   for (const { refresh } of remotes) {
     refresh().catch((error: unknown) => log.debug('models_not_listed', { error }));
@@ -124,6 +211,9 @@ async function compose(settings: Settings, folder: DataFolder, _hooks: StartHook
       draining = true;
       await Promise.race([server.stop(false), Bun.sleep(drainMs)]);
       await server.stop(true);
+      background.abort();
+      await settling;
+      await index.close();
       await database.close();
       folder.release();
       log.flush();
@@ -140,6 +230,17 @@ function remoteEntry(settings: ProviderSettings, reach: ReturnType<typeof create
     priceOf: (model) => settings.prices[model],
   };
   return { entry, refresh: offered.refresh };
+}
+
+/** A provider that answers inside this process, under one name and free of charge. */
+function localEntry(provider: Provider, model: string, kind: 'chat' | 'embedding'): ProviderEntry {
+  const free = { inputPerMillion: 0, outputPerMillion: 0 };
+  return { provider, models: () => [{ model, kinds: [kind] }], priceOf: () => free };
+}
+
+/** A key that is bound to routes must name the collection's model among them. */
+function requireRoute({ principal, route }: ModelCall): void {
+  if (!mayUseRoute(principal, route)) throw new SekishoError('route_forbidden', { values: { route } });
 }
 
 /** The keys of the first start: one for the user, shown once, and one for the command line, kept in the data folder. */

@@ -16,9 +16,9 @@ const HTTP_LIMIT = 'BUN_CONFIG_MAX_HTTP_REQUESTS';
  * Where a system cannot replace a process this changes nothing.
  */
 export function restartWithHttpLimit(): void {
-  if (process.execve === undefined || process.env[HTTP_LIMIT] !== undefined) return;
-  process.execve(process.execPath, [process.execPath, ...process.argv.slice(1)], {
-    ...process.env,
-    [HTTP_LIMIT]: '16384',
-  });
+  // Node's types of this version do not know it yet.
+  const { execve } = process as { execve?: (file: string, args: string[], env: NodeJS.ProcessEnv) => never };
+  if (execve === undefined || process.env[HTTP_LIMIT] !== undefined) return;
+  const args = [process.execPath, ...process.argv.slice(1)];
+  execve.call(process, process.execPath, args, { ...process.env, [HTTP_LIMIT]: '16384' });
 }

@@ -3,7 +3,7 @@ import type { Keys } from '../access/keys.ts';
 import { mayUseRoute } from '../access/permissions.ts';
 import type { Ledger } from '../gateway/ledger.ts';
 import type { ModelGateway } from '../gateway/model-call.ts';
-import type { Clock } from '../lib/clock.ts';
+import type { Retrieve } from '../rag/retrieve/retrieve.ts';
 import { SekishoError } from '../spec/errors.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { anthropicDialect } from './dialects/anthropic/anthropic-dialect.ts';
@@ -12,14 +12,20 @@ import type { HttpEnv } from './http-context.ts';
 import { authenticate } from './middleware/authenticate.ts';
 import { openRequest } from './middleware/open-request.ts';
 import { renderError } from './render-error.ts';
-import { chatRoutes } from './routes/chat.ts';
+import { chatRoutes, type ChatRouteDeps } from './routes/chat.ts';
+import { documentRoutes, type DocumentRouteDeps } from './routes/documents.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
+import { queryRoutes, type QueryRouteDeps } from './routes/query.ts';
+import { searchRoutes } from './routes/search.ts';
 import { systemRoutes, type SystemRouteDeps } from './routes/system.ts';
 import { usageRoutes } from './routes/usage.ts';
 
-export interface HttpAppDeps {
+export interface HttpAppDeps extends DocumentRouteDeps {
+  retrieve: Retrieve;
+  answerQuestion: QueryRouteDeps['answerQuestion'];
+  answerAsChat: ChatRouteDeps['answerAsChat'];
   gateway: ModelGateway;
   keys: Keys;
   ledger: Ledger;
@@ -27,7 +33,6 @@ export interface HttpAppDeps {
   system: SystemRouteDeps;
   /** Pages of the console and of the API reader, by path. */
   assets: (path: string) => Response | undefined;
-  clock: Clock;
 }
 
 /** Every address of the server. What stands before `authenticate` is open, everything after it needs a key. */
@@ -49,13 +54,16 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.use('/v1/*', authenticate(deps.keys));
   app.route(
     '/',
-    chatRoutes({ gateway: deps.gateway, answerAsChat: deps.gateway.chat, streams: deps.telemetry }, [
+    chatRoutes({ gateway: deps.gateway, answerAsChat: deps.answerAsChat, streams: deps.telemetry }, [
       { path: '/v1/chat/completions', dialect: openAiDialect },
       { path: '/v1/messages', dialect: anthropicDialect },
     ]),
   );
   app.route('/', embeddingRoutes(deps));
-  app.route('/', modelRoutes({ gateway: deps.gateway, collections: { names: async () => [] }, mayUseRoute }));
+  app.route('/', modelRoutes({ gateway: deps.gateway, collections: deps.collections, mayUseRoute }));
+  app.route('/', queryRoutes(deps));
+  app.route('/', searchRoutes(deps));
+  app.route('/', documentRoutes(deps));
   app.route('/', keyRoutes(deps));
   app.route('/', usageRoutes(deps));
   return app;

@@ -9,6 +9,8 @@ const LATIN_END = new Set('.!?．');
 const CLOSERS = new Set('"\'”’)]}」』）］｝】〉》〕*_`');
 const OPEN_TO_CLOSE = new Map([...'「『（【〈《〔'].map((open, i) => [open, '」』）】〉》〕'.charAt(i)]));
 const BRACKET_ENDS = new Set(OPEN_TO_CLOSE.values());
+/** `[1][2]` directly after a full stop cites a source for the sentence before it. */
+const CITATION_MARKERS = /^(?:\[\d{1,3}\])+/;
 /** After a quotation that ends in 。 these carry the sentence on: 「…。」と言った。 */
 const CARRIES_ON = /^[とはがもをにでのやって、，,などへ]/;
 const CJK = /[\u3001-\u30ff\u3400-\u9fff\uff01-\uff9f]/;
@@ -107,7 +109,8 @@ function isFirstWord(block: string, at: number): boolean {
 function afterClosers(block: string, from: number): number {
   let at = from;
   while (at < block.length && CLOSERS.has(block.charAt(at))) at++;
-  return at;
+  const markers = CITATION_MARKERS.exec(block.slice(at, at + 40))?.[0] ?? '';
+  return at + markers.length;
 }
 
 /** Opening bracket -> its closing one, for pairs of Japanese brackets that are not too far apart. One pass. */

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-const INPUTS = ['package.json', 'build.ts', 'src', 'styles'];
+/** Files carry a dot, folders do not. The last is the one file outside that is bundled, not only its types. */
+const INPUTS = ['package.json', 'tsconfig.json', 'build.ts', 'src', 'styles', '../src/lib/json.ts'];
 
 /**
  * The sha-256 (hex) of everything the console is built from: names and contents of its sources, its

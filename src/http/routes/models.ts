@@ -1,13 +1,13 @@
 import { Hono } from 'hono';
 import type { ModelGateway } from '../../gateway/model-call.ts';
+import type { Collections } from '../../rag/collections.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import type { TenantId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
 
 export interface ModelRouteDeps {
   gateway: Pick<ModelGateway, 'routes'>;
-  collections: { names(tenantId: TenantId): Promise<string[]> };
+  collections: Pick<Collections, 'list'>;
   mayUseRoute: (principal: Principal, route: string) => boolean;
 }
 
@@ -45,8 +45,8 @@ export function modelRoutes(deps: ModelRouteDeps): Hono<HttpEnv> {
         ...(description !== undefined && { description }),
       };
     });
-    const collections = (await deps.collections.names(principal.tenantId))
-      .map((name): ShownModel => ({
+    const collections = (await deps.collections.list(principal.tenantId))
+      .map(({ name }): ShownModel => ({
         id: `rag/${name}`,
         object: 'model',
         created: CREATED,

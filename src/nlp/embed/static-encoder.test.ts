@@ -72,7 +72,7 @@ describe('a hand-made model', () => {
 });
 
 describe('the bundled model', () => {
-  test.each(parity.map(({ text, tokens, head }) => ({ text, tokens, head })))('agrees with the training side on $text', ({ text, tokens, head }) => {
+  test.each(parity.map(({ text, tokens, head }) => ({ text, tokens, head })))('agrees with the training side on %#', ({ text, tokens, head }) => {
     expect(encoder.tokenVectors(text).tokens).toEqual(tokens);
     const vector = encoder.encode(text);
     head.forEach((value, at) => expect(vector[at]).toBeCloseTo(value, 3));

@@ -22,11 +22,14 @@ export interface TokenVectors {
   readonly vectors: Float32Array;
 }
 
+const KEPT_ROWS = 65_536;
+
 /**
  * Encoder over the bytes of a model file (layout: models/static-en-ja/README.md), which stay in use and unchanged.
  *
- * A text's vector is the sum of its tokens' rows, scaled to length 1 (static embeddings after Model2Vec, Minish 2024).
- * The sum runs over the packed nibbles; their offset of 8 is taken off once at the end. Any string is safe, lone
+ * A text's vector is the sum of its tokens' rows, each times the root of how often it occurs, scaled to length 1
+ * (static embeddings after Model2Vec, Minish 2024; the root keeps a repeated word from ruling a long passage). The
+ * sum runs over the packed nibbles; their offset of 8 is taken off once at the end. Any string is safe, lone
  * surrogates and NUL included. Time is linear in the length of the text. Throws RangeError on damaged bytes.
  */
 export function createStaticEncoder(bytes: Uint8Array): StaticEncoder {
@@ -35,10 +38,12 @@ export function createStaticEncoder(bytes: Uint8Array): StaticEncoder {
   const half = dimensions / 2;
   const sink: RowSink = { rows: new Int32Array(1024) };
   const sums = new Float64Array(dimensions);
+  /** How often each row occurs in the text at hand; all zeros between calls. */
+  const counts = new Uint32Array(entries.length);
 
-  /** Adds the row to `sums`, without the offset of its nibbles; gives its scale. */
-  const add = (row: number): number => {
-    const scale = scales[row] ?? 0;
+  /** Adds `weight` times the row to `sums`, without the offset of its nibbles; gives the factor used. */
+  const add = (row: number, weight: number): number => {
+    const scale = weight * (scales[row] ?? 0);
     const start = row * half;
     for (let pair = 0, column = 0; pair < half; pair += 1, column += 2) {
       const byte = nibbles[start + pair] ?? 0;
@@ -48,15 +53,31 @@ export function createStaticEncoder(bytes: Uint8Array): StaticEncoder {
     return scale;
   };
 
+  /** Rows of `text` in `sink.rows`; a buffer that a very long text widened is given back before the next one. */
+  const cut = (text: string): number => {
+    if (sink.rows.length > KEPT_ROWS) sink.rows = new Int32Array(1024);
+    return tokenizer.tokenize(text, sink);
+  };
+
   return {
     id,
     dimensions,
     fingerprint,
     encode(text) {
-      const count = tokenizer.tokenize(text, sink);
+      const count = cut(text);
       sums.fill(0);
       let scaled = 0;
-      for (let at = 0; at < count; at += 1) scaled += add(sink.rows[at] ?? 0);
+      for (let at = 0; at < count; at += 1) {
+        const row = sink.rows[at] ?? 0;
+        counts[row] = (counts[row] ?? 0) + 1;
+      }
+      for (let at = 0; at < count; at += 1) {
+        const row = sink.rows[at] ?? 0;
+        const times = counts[row] ?? 0;
+        if (times === 0) continue;
+        counts[row] = 0;
+        scaled += add(row, Math.sqrt(times));
+      }
       const offset = 8 * scaled;
       let square = 0;
       for (let column = 0; column < dimensions; column += 1) {
@@ -70,18 +91,18 @@ export function createStaticEncoder(bytes: Uint8Array): StaticEncoder {
       return vector;
     },
     tokenVectors(text) {
-      const count = tokenizer.tokenize(text, sink);
+      const count = cut(text);
       const vectors = new Float32Array(count * dimensions);
       const tokens: string[] = [];
       for (let at = 0; at < count; at += 1) {
         const row = sink.rows[at] ?? 0;
         tokens.push(entries[row] ?? '');
         sums.fill(0);
-        const offset = 8 * add(row);
+        const offset = 8 * add(row, 1);
         for (let column = 0; column < dimensions; column += 1) vectors[at * dimensions + column] = (sums[column] ?? 0) - offset;
       }
       return { tokens, vectors };
     },
-    countTokens: (text) => tokenizer.tokenize(text, sink),
+    countTokens: cut,
   };
 }

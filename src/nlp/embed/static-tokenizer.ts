@@ -19,7 +19,9 @@ const UNKNOWN_COST = 400;
 const REMEMBERED_WORDS = 32_768;
 const UNREACHED = 0x3fffffff;
 
-const CLASS = { other: 0, word: 1, unspaced: 2 } as const;
+const OTHER = 0;
+const WORD = 1;
+const UNSPACED = 2;
 
 /** Class of each UTF-16 unit; the same ranges as models/static-en-ja/tokenizer.py. */
 function characterClasses(): Uint8Array {
@@ -28,13 +30,13 @@ function characterClasses(): Uint8Array {
     classes.fill(kind, first, last + 1);
   };
   for (const [first, last] of [[0x30, 0x39], [0x61, 0x7a], [0xdf, 0xf6], [0xf8, 0x24f], [0x3b1, 0x3c9]] as const) {
-    mark(first, last, CLASS.word);
+    mark(first, last, WORD);
   }
   for (const [first, last] of [
     [0x3005, 0x3007], [0x3041, 0x3096], [0x30a1, 0x30fa], [0x30fc, 0x30fc],
     [0x3400, 0x4dbf], [0x4e00, 0x9fff], [0xf900, 0xfaff],
   ] as const) {
-    mark(first, last, CLASS.unspaced);
+    mark(first, last, UNSPACED);
   }
   return classes;
 }
@@ -51,7 +53,7 @@ export function createStaticTokenizer(entries: readonly string[], costs: Uint16A
   const unspaced = new Map<string, number>();
   entries.forEach((entry, row) => {
     if (entry.startsWith('##')) tails.set(entry.slice(2), row);
-    else if (classes[entry.charCodeAt(0)] === CLASS.unspaced) unspaced.set(entry, row);
+    else if (classes[entry.charCodeAt(0)] === UNSPACED) unspaced.set(entry, row);
     else words.set(entry, row);
   });
   const prefixes = createPrefixTable(unspaced);
@@ -131,15 +133,15 @@ export function createStaticTokenizer(entries: readonly string[], costs: Uint16A
         const kind = classes[text.charCodeAt(at)];
         const start = at;
         at += 1;
-        if (kind === CLASS.other) continue;
-        const limit = Math.min(text.length, start + (kind === CLASS.word ? MAX_WORD : MAX_RUN));
+        if (kind === OTHER) continue;
+        const limit = Math.min(text.length, start + (kind === WORD ? MAX_WORD : MAX_RUN));
         while (at < limit && classes[text.charCodeAt(at)] === kind) at += 1;
         if (count + MAX_RUN > sink.rows.length) {
           const wider = new Int32Array(2 * sink.rows.length + MAX_RUN);
           wider.set(sink.rows);
           sink.rows = wider;
         }
-        if (kind === CLASS.unspaced) {
+        if (kind === UNSPACED) {
           count = cutRun(text, start, at, sink, count);
           continue;
         }

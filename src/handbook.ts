@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ingestFiles } from './rag/ingest/ingest-files.ts';
+import type { Ingest } from './rag/ingest/ingest-documents.ts';
+import { findFiles } from './rag/ingest/read-files.ts';
+import { DEFAULT_TENANT, newId } from './spec/ids.ts';
+
+/** The collection of the project's own pages. */
+const HANDBOOK = 'handbook';
+/** The folders of `docs/` that speak to readers; the rest is for those who work on the code. */
+const LANGUAGES = ['en', 'ja'];
+
+/**
+ * Indexes the project's own pages, in both languages, so that the first question has a real answer.
+ * Pages that have not changed cost a look at their hash.
+ */
+export async function indexHandbook(options: {
+  ingest: Pick<Ingest, 'index'>;
+  root: string;
+  signal: AbortSignal;
+  onHandbookProgress?: (done: number, total: number) => void;
+}): Promise<void> {
+  const folders = LANGUAGES.map((language) => join(options.root, 'docs', language)).filter((folder) => existsSync(folder));
+  const pages: { name: string; path: string }[] = [];
+  for (const folder of folders) {
+    for await (const file of findFiles([folder])) {
+      if ('path' in file) pages.push({ name: `${folder.slice(-2)}/${file.id}`, path: file.path });
+    }
+  }
+  if (pages.length === 0) return;
+  const files = await Promise.all(pages.map(async ({ name, path }) => ({ name, bytes: await readFile(path) })));
+  await ingestFiles(options.ingest, {
+    principal: {
+      tenantId: DEFAULT_TENANT,
+      keyId: 'key_process',
+      name: 'Sekisho',
+      role: 'admin',
+      allowedRoutes: [],
+      limits: {},
+    },
+    collection: HANDBOOK,
+    files,
+    signal: options.signal,
+    requestId: newId('req'),
+    ...(options.onHandbookProgress && { onProgress: options.onHandbookProgress }),
+  });
+}

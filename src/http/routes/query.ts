@@ -1,0 +1,107 @@
+import { Hono } from 'hono';
+import { formatSse } from '../../lib/format-sse.ts';
+import type { JsonObject } from '../../lib/json.ts';
+import type { AnswerEvent, AnswerQuestion, Question, QuestionAnswer } from '../../rag/answer-question.ts';
+import type { Hit } from '../../spec/document.ts';
+import { SekishoError, toSekishoError } from '../../spec/errors.ts';
+import { queryRequestSchema, type QueryEvents, type QueryResponse, type QuerySource } from '../contract/query.ts';
+import type { HttpContext, HttpEnv } from '../http-context.ts';
+import { readValid } from '../read-body.ts';
+import { STREAM_HEADERS, streamBody } from '../stream-body.ts';
+import { requireCollection } from './search.ts';
+
+export interface QueryRouteDeps {
+  answerQuestion: AnswerQuestion;
+}
+
+/** `POST /v1/query`: a question to a collection, answered with citations, whole or as events. */
+export function queryRoutes({ answerQuestion }: QueryRouteDeps): Hono<HttpEnv> {
+  return new Hono<HttpEnv>().post('/v1/query', async (context) => {
+    const request = await readValid(context, queryRequestSchema);
+    const principal = context.get('principal');
+    requireCollection(principal, request.collection);
+    const question: Question = {
+      requestId: context.get('requestId'),
+      principal,
+      collection: request.collection,
+      question: request.query,
+      history: [],
+      topK: request.top_k,
+      signal: context.req.raw.signal,
+      stream: request.stream,
+      ...(request.filters !== undefined && { filters: request.filters as JsonObject }),
+    };
+    const events = answerQuestion(question);
+    if (request.stream) {
+      // Hits come first, so whatever is wrong with the question is still an answer with a status.
+      const first = await events.next();
+      const body = streamBody(renderEvents(first, events, { context, explain: request.explain }), () => undefined);
+      return new Response(body, { headers: STREAM_HEADERS });
+    }
+    for await (const event of events) {
+      if (event.type === 'done') return context.json(responseOf(event.result, request.explain));
+    }
+    throw new SekishoError('internal', { cause: new Error('a question without an answer') });
+  });
+}
+
+async function* renderEvents(
+  first: IteratorResult<AnswerEvent>,
+  rest: AsyncGenerator<AnswerEvent>,
+  { context, explain }: { context: HttpContext; explain: boolean },
+): AsyncGenerator<Uint8Array> {
+  const utf8 = new TextEncoder();
+  const send = <K extends keyof QueryEvents>(event: K, data: QueryEvents[K]): Uint8Array =>
+    utf8.encode(formatSse({ event, data: JSON.stringify(data) }));
+  try {
+    for (let next = first; next.done !== true; next = await rest.next()) {
+      const event = next.value;
+      if (event.type === 'sources') yield send('sources', { sources: event.sources.map(sourceOf) });
+      else if (event.type === 'done') yield send('done', responseOf(event.result, explain));
+      else if (event.type === 'part' && event.part.type === 'text') yield send('delta', { text: event.part.text });
+      else if (event.type === 'part' && event.part.type === 'citations') yield send('citations', { citations: event.part.citations });
+    }
+  } catch (thrown) {
+    const error = toSekishoError(thrown);
+    const message = error.messageIn(context.get('language'));
+    yield send('error', { error: { code: error.code, message, request_id: context.get('requestId') } });
+  } finally {
+    await rest.return(undefined);
+  }
+}
+
+function responseOf(result: QuestionAnswer, explain: boolean): QueryResponse {
+  return {
+    answer: result.answer,
+    citations: result.citations,
+    sources: result.sources.map(sourceOf),
+    processing_time: (result.timingsMs['totalMs'] ?? 0) / 1000,
+    model: result.model,
+    answered: result.answered,
+    ...(explain && {
+      explain: {
+        hits: result.sources.map(({ chunkId, score, explain: record }) => ({
+          chunk_id: chunkId,
+          ...(record?.lexical && { lexical: record.lexical }),
+          ...(record?.dense && { dense: record.dense }),
+          fused: record?.fused ?? score,
+        })),
+        timings: result.timingsMs,
+      },
+    }),
+  };
+}
+
+function sourceOf(hit: Hit): QuerySource {
+  return {
+    document_id: hit.documentId,
+    chunk_id: hit.chunkId,
+    start: hit.start,
+    end: hit.end,
+    title: hit.title,
+    heading_path: hit.headingPath,
+    content: hit.content,
+    score: hit.score,
+    metadata: hit.metadata,
+  };
+}
