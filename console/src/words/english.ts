@@ -110,11 +110,12 @@ export const english: Words = {
     notFound: 'not found by this search',
     timings: 'Time by step',
     steps: {
+      analyse: 'Analyse',
       lexical: 'Words',
       dense: 'Meaning',
       embed: 'Embed',
       fuse: 'Fuse',
-      load: 'Load',
+      hydrate: 'Load',
       retrieve: 'Retrieve',
       rerank: 'Rerank',
       pack: 'Pack',
