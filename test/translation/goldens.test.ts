@@ -5,13 +5,11 @@ import { isJsonObject, objectAt, stringAt, type JsonObject, type JsonValue } fro
 import { parseSse } from '../../src/lib/sse.ts';
 import { decodeMessage } from '../../src/providers/anthropic/decode.ts';
 import { encodeChatRequest as encodeAnthropic } from '../../src/providers/anthropic/encode.ts';
-import { decodeStream as decodeAnthropicStream } from '../../src/providers/anthropic/stream.ts';
 import { decodeChatResult } from '../../src/providers/openai/decode.ts';
 import { encodeChatRequest as encodeOpenAi } from '../../src/providers/openai/encode.ts';
-import { decodeStream as decodeOpenAiStream } from '../../src/providers/openai/stream.ts';
 import { SekishoError } from '../../src/spec/errors.ts';
 import { filesIn, hasWireData, readData, readJsonData, snapshotBody, snapshotJson } from './golden-files.ts';
-import { collect, estimate, openStream } from './open-stream.ts';
+import { roads } from './open-stream.ts';
 
 const GOLDENS = 'agentgateway-goldens';
 const context = { route: 'r', request: { stream_options: { include_usage: true } } };
@@ -83,9 +81,8 @@ describe.skipIf(!hasWireData)('answers: anthropic wire -> openai dialect', () =>
     const text = readData(`${GOLDENS}/response/anthropic/${nameOf(file)}.json`);
     const wanted = joinedChunks(snapshotBody(`${GOLDENS}/response/anthropic/${file}`));
     for (const packetBytes of [1, 7, 100_000]) {
-      const stream = decodeAnthropicStream({ opened: openStream(text, { packetBytes }), target: 't', nowMs: () => 0, estimate });
       const encoder = openAiDialect.streamEncoder(context);
-      const { parts } = await collect(stream);
+      const { parts } = await roads.decodeAnthropic(text, { packetBytes });
       const made = joinedChunks(parts.map((part) => encoder.encode(part)).join('') + encoder.end());
       expect(made).toEqual(wanted);
     }
@@ -106,9 +103,8 @@ describe.skipIf(!hasWireData)('answers: openai wire -> anthropic dialect', () =>
     const text = readData(`${GOLDENS}/response/completions/${nameOf(file)}.json`);
     const wanted = joinedEvents(snapshotBody(`${GOLDENS}/response/completions/${file}`));
     for (const packetBytes of [1, 7, 100_000]) {
-      const stream = decodeOpenAiStream({ opened: openStream(text, { packetBytes }), target: 't', estimate });
       const encoder = anthropicDialect.streamEncoder(context);
-      const { parts } = await collect(stream);
+      const { parts } = await roads.decodeOpenAi(text, { packetBytes });
       expect(joinedEvents(parts.map((part) => encoder.encode(part)).join('') + encoder.end())).toEqual(wanted);
     }
   });

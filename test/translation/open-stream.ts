@@ -1,36 +1,69 @@
 import { createSseFramer } from '../../src/lib/sse.ts';
 import type { StreamFrame } from '../../src/ports/provider.ts';
+import { createEventDecoder } from '../../src/providers/anthropic/decode-event.ts';
+import { createPassing as passAnthropic } from '../../src/providers/anthropic/passing.ts';
+import { createDecodingReader } from '../../src/providers/kit/decoding-reader.ts';
+import { createPassingReader } from '../../src/providers/kit/passing-reader.ts';
+import type { RunReader } from '../../src/providers/kit/run-reader.ts';
+import { streamFrames } from '../../src/providers/kit/stream-frames.ts';
 import type { OpenStream } from '../../src/providers/kit/upstream.ts';
+import { createChunkDecoder } from '../../src/providers/openai/decode-chunk.ts';
+import { createPassing as passOpenAi, type PassingOptions } from '../../src/providers/openai/passing.ts';
 import type { StreamPart } from '../../src/spec/chat.ts';
 import { noUsage } from '../../src/spec/usage.ts';
 
-/** An event stream that comes in packets of this many bytes and, if told to, dies at its end. */
-export function openStream(text: string, options: { packetBytes?: number; dies?: Error } = {}): OpenStream {
-  const bytes = Buffer.from(text);
-  const { packetBytes = bytes.length, dies } = options;
-  async function* runs(): AsyncGenerator<Buffer, void, undefined> {
-    const framer = createSseFramer();
-    for (let at = 0; at < bytes.length; at += packetBytes) {
-      const run = framer.push(bytes.subarray(at, at + packetBytes));
-      if (run !== undefined) yield Buffer.from(run);
-    }
-    if (dies !== undefined) throw dies;
-    const last = framer.end();
-    if (last !== undefined) yield Buffer.from(last);
-  }
-  return { runs: runs(), complete: () => undefined };
+export interface Packets {
+  packetBytes?: number;
+  /** What the upstream dies of after its last packet. */
+  dies?: Error;
+}
+
+/** Everything that a stream hands on. */
+export interface Collected {
+  parts: StreamPart[];
+  bytes: string;
 }
 
 /** An estimate that is easily told from what an upstream reports. */
-export const estimate = async (answered: string) => ({ ...noUsage('estimated'), outputTokens: answered.length });
+const estimate = async (answered: string) => ({ ...noUsage('estimated'), outputTokens: answered.length });
 
-/** Everything that a stream hands on. */
-export async function collect(frames: AsyncIterable<StreamFrame>): Promise<{ parts: StreamPart[]; bytes: string }> {
+/** A recorded stream as each road takes it. */
+export const roads = {
+  decodeOpenAi: (text: string, packets: Packets = {}) =>
+    collect(text, packets, createDecodingReader('t', createChunkDecoder('t'), estimate)),
+  decodeAnthropic: (text: string, packets: Packets = {}) =>
+    collect(text, packets, createDecodingReader('t', createEventDecoder('t', () => 7), estimate)),
+  passOpenAi: (text: string, more: Partial<PassingOptions> = {}, packets: Packets = {}) =>
+    collect(text, packets, createPassingReader('t', passOpenAi({ target: 't', usageChunk: 'show', choices: 1, ...more }))),
+  passAnthropic: (text: string, packets: Packets = {}) => collect(text, packets, createPassingReader('t', passAnthropic('t'))),
+};
+
+async function collect(text: string, packets: Packets, reader: RunReader): Promise<Collected> {
   const parts: StreamPart[] = [];
   const bytes: Uint8Array[] = [];
+  const frames: AsyncIterable<StreamFrame> = streamFrames(await openStream(text, packets), 't', reader);
   for await (const frame of frames) {
     parts.push(...frame.parts);
     if (frame.bytes !== undefined) bytes.push(frame.bytes);
   }
   return { parts, bytes: Buffer.concat(bytes).toString('utf8') };
+}
+
+/** An event stream that comes in packets of this many bytes and, if told to, dies at its end. */
+async function openStream(text: string, { packetBytes = 1_000_000, dies }: Packets): Promise<OpenStream> {
+  const bytes = Buffer.from(text);
+  const framer = createSseFramer();
+  let at = 0;
+  const next = async (): Promise<Buffer | undefined> => {
+    while (at < bytes.length) {
+      const run = framer.push(bytes.subarray(at, (at += packetBytes)));
+      if (run !== undefined) return Buffer.from(run);
+    }
+    if (dies !== undefined) throw dies;
+    const last = framer.end();
+    return last === undefined ? undefined : Buffer.from(last);
+  };
+  const first = await next();
+  if (first === undefined) throw new Error('a stream without an event');
+  return { first, source: { next, complete: () => undefined, abort: () => undefined } };
 }

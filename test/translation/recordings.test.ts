@@ -1,13 +1,9 @@
 import { describe, expect, test } from 'bun:test';
 import { parse } from 'yaml';
 import { isJsonObject, objectAt, parseJson, stringAt, type JsonObject } from '../../src/lib/json.ts';
-import { passThrough as passAnthropic } from '../../src/providers/anthropic/pass-through.ts';
-import { decodeStream as decodeAnthropic } from '../../src/providers/anthropic/stream.ts';
 import { decodeChatResult } from '../../src/providers/openai/decode.ts';
-import { passThrough as passOpenAi } from '../../src/providers/openai/pass-through.ts';
-import { decodeStream as decodeOpenAi } from '../../src/providers/openai/stream.ts';
 import { filesIn, hasWireData, readData, readJsonData } from './golden-files.ts';
-import { collect, estimate, openStream } from './open-stream.ts';
+import { roads } from './open-stream.ts';
 
 const VENDORS = ['openai', 'groq', 'xai', 'gemini'];
 const chats = VENDORS.flatMap((vendor) =>
@@ -35,7 +31,7 @@ describe.skipIf(!hasWireData)('a recorded stream of the anthropic wire', () => {
 
   test('passes to the byte, and is counted', async () => {
     const text = readData(path);
-    const { parts, bytes } = await collect(passAnthropic({ opened: openStream(text, { packetBytes: 1 }), target: 't' }));
+    const { parts, bytes } = await roads.passAnthropic(text, { packetBytes: 1 });
     expect(text.startsWith(bytes) || bytes.startsWith(text)).toBe(true);
     expect(parts).toEqual([
       { type: 'usage', usage: expect.objectContaining({ inputTokens: 10, outputTokens: 5, basis: 'reported' }) },
@@ -44,8 +40,7 @@ describe.skipIf(!hasWireData)('a recorded stream of the anthropic wire', () => {
   });
 
   test('is understood', async () => {
-    const opened = openStream(readData(path), { packetBytes: 3 });
-    const { parts } = await collect(decodeAnthropic({ opened, target: 't', nowMs: () => 0, estimate }));
+    const { parts } = await roads.decodeAnthropic(readData(path), { packetBytes: 3 });
     expect(parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).toBe('Hello World');
   });
 });
@@ -70,11 +65,10 @@ describe.skipIf(!hasWireData)('recorded exchanges of the openai wire', () => {
 });
 
 async function checkStream(body: string): Promise<void> {
-  const passing = { target: 't', usageChunk: 'show', choices: 1 } as const;
-  const passed = await collect(passOpenAi({ opened: openStream(body, { packetBytes: 5 }), ...passing }));
+  const passed = await roads.passOpenAi(body, {}, { packetBytes: 5 });
   expect(body.startsWith(passed.bytes) || passed.bytes.startsWith(body)).toBe(true);
   expect(passed.parts.filter((part) => part.type === 'finish')).toHaveLength(1);
-  const { parts } = await collect(decodeOpenAi({ opened: openStream(body, { packetBytes: 5 }), target: 't', estimate }));
+  const { parts } = await roads.decodeOpenAi(body, { packetBytes: 5 });
   expect(parts[0]?.type).toBe('start');
   expect(parts.at(-1)?.type).toBe('finish');
   expect(parts.map((part) => (part.type === 'text' ? part.text : '')).join('')).toBe(textIn(body));

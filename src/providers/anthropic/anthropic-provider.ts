@@ -4,16 +4,18 @@ import type { Secret } from '../../lib/secret.ts';
 import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { bearsData } from '../kit/bears-data.ts';
+import { createDecodingReader } from '../kit/decoding-reader.ts';
 import { answeredText, estimateUsage } from '../kit/estimate-usage.ts';
 import type { Reach } from '../kit/reach.ts';
-import { startFrames } from '../kit/start-frames.ts';
+import { createPassingReader } from '../kit/passing-reader.ts';
+import { streamFrames } from '../kit/stream-frames.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
 import { decodeMessage } from './decode.ts';
+import { createEventDecoder } from './decode-event.ts';
 import { encodeChatRequest } from './encode.ts';
-import { passThrough } from './pass-through.ts';
-import { decodeStream } from './stream.ts';
+import { createPassing } from './passing.ts';
 import { decodeUsage } from './usage.ts';
 
 export interface AnthropicProviderOptions {
@@ -80,13 +82,15 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
     streamChat: async (call): Promise<ChatStream> => {
       const opened = await upstream.stream(request(call, true));
       const { target } = call;
-      if (!('runs' in opened)) {
+      if (!('source' in opened)) {
         return { wire: 'anthropic', frames: wholeAsFrames((await answerOf(call, opened)).result()) };
       }
       const estimate = (answered: string) => estimateUsage(call.request, answered);
-      const isNative = call.native?.wire === 'anthropic';
-      const frames = isNative ? passThrough({ opened, target }) : decodeStream({ opened, target, nowMs, estimate });
-      return { wire: 'anthropic', frames: await startFrames(frames) };
+      const reader =
+        call.native?.wire === 'anthropic'
+          ? createPassingReader(target, createPassing(target))
+          : createDecodingReader(target, createEventDecoder(target, nowMs), estimate);
+      return { wire: 'anthropic', frames: streamFrames(opened, target, reader) };
     },
 
     listModels: async (signal) => {

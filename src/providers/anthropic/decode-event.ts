@@ -1,14 +1,10 @@
 import { numberAt, objectAt, stringAt, type JsonObject } from '../../lib/json.ts';
 import type { StreamPart } from '../../spec/chat.ts';
 import type { Usage } from '../../spec/usage.ts';
+import type { EventDecoder } from '../kit/decoding-reader.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
 import { decodeFinish } from './decode.ts';
 import { decodeUsage } from './usage.ts';
-
-/** Translates the events of one stream, in their order. */
-export interface EventDecoder {
-  decode(event: JsonObject): StreamPart[];
-}
 
 /**
  * A decoder of the wire's events (docs.anthropic.com/en/docs/build-with-claude/streaming). Tool calls are
@@ -64,6 +60,7 @@ export function createEventDecoder(target: string, nowMs: () => number): EventDe
   }
 
   return {
+    isEnd: (_, event) => event?.['type'] === 'message_stop',
     decode(event) {
       const index = numberAt(event, 'index') ?? 0;
       switch (event['type']) {

@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'bun:test';
-import { collect, estimate, openStream } from '../../../test/translation/open-stream.ts';
-import { passThrough } from './pass-through.ts';
-import { decodeStream } from './stream.ts';
+import { roads } from '../../../test/translation/open-stream.ts';
 
 const event = (type: string, more: object = {}): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
 const start = event('message_start', {
@@ -28,10 +26,9 @@ const content =
   block(2, { type: 'server_tool_use', id: 'x', name: 'web_search', input: {} }) +
   block(3, tool('a'), { type: 'input_json_delta', partial_json: '{"x":' }, { type: 'input_json_delta', partial_json: '1}' }) +
   block(4, tool('b'));
-const decode = (text: string, options: Parameters<typeof openStream>[1] = {}) =>
-  collect(decodeStream({ opened: openStream(text, options), target: 't', nowMs: () => 7, estimate }));
-const pass = (text: string, options: Parameters<typeof openStream>[1] = {}) =>
-  collect(passThrough({ opened: openStream(text, options), target: 't' }));
+const { decodeAnthropic: decode, passAnthropic: pass } = roads;
+/** Packets in which no event is whole, so that each is a run of its own. */
+const SMALL = { packetBytes: 20 };
 const usage = {
   inputTokens: 45,
   outputTokens: 42,
@@ -41,7 +38,7 @@ const usage = {
   basis: 'reported' as const,
 };
 
-describe('decodeStream', () => {
+describe('translated', () => {
   test.each([1, 5, 10_000])('understands every block, in packets of %d bytes', async (packetBytes) => {
     const { parts } = await decode(start + content + end + stop, { packetBytes });
     expect(parts).toEqual([
@@ -75,17 +72,17 @@ describe('decodeStream', () => {
 
   test('an error event is the end', async () => {
     const error = event('error', { error: { type: 'overloaded_error', message: 'Overloaded' } });
-    const { parts } = await decode(start + error + content);
+    const { parts } = await decode(start + error + content, SMALL);
     expect(parts.map((part) => part.type)).toEqual(['start', 'error']);
     expect(parts[1]).toMatchObject({ error: { code: 'upstream_failed' } });
   });
 
   test('an event that is no JSON is an error', async () => {
-    expect((await decode(`${start}data: {"broken"\n\n${content}`)).parts.map((part) => part.type)).toEqual(['start', 'error']);
+    expect((await decode(`${start}data: {"broken"\n\n${content}`, SMALL)).parts.map((part) => part.type)).toEqual(['start', 'error']);
   });
 });
 
-describe('passThrough', () => {
+describe('passed through', () => {
   test.each([1, 5, 10_000])('hands on every byte, in packets of %d bytes', async (packetBytes) => {
     const text = start + content + end + stop;
     expect(await pass(text, { packetBytes })).toEqual({
@@ -98,7 +95,7 @@ describe('passThrough', () => {
   });
 
   test('an error event does not go out: the caller is told in our words', async () => {
-    const seen = await pass(`${start}event: error\ndata: {"type":"error","error":{"type":"api_error","message":"x"}}\n\n`);
+    const seen = await pass(`${start}event: error\ndata: {"type":"error","error":{"type":"api_error","message":"x"}}\n\n`, SMALL);
     expect(seen.bytes).toBe(start);
     expect(seen.parts.map((part) => part.type)).toEqual(['error']);
   });

@@ -1,9 +1,9 @@
 import { isJsonObject, parseJson, type JsonObject } from '../../lib/json.ts';
-import { createSseFramer, parseSse } from '../../lib/sse.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import { ConnectTimeout, type Reach } from './reach.ts';
+import { createEventSource, type EventSource } from './event-source.ts';
+import { createExchange, type Exchange } from './exchange.ts';
+import type { Reach } from './reach.ts';
 import { upstreamError } from './upstream-error.ts';
-import { createWatchdog, type Phase, type Watchdog } from './watchdog.ts';
 
 export interface Timeouts {
   connectMs: number;
@@ -35,19 +35,15 @@ export interface JsonAnswer {
   text: string;
 }
 
-/** The events of a stream in runs of whole ones. Throws a SekishoError where it breaks; returning early aborts. */
-export type EventRuns = AsyncGenerator<Buffer, void, undefined>;
-
-/** An event stream whose first data has arrived. */
+/** An event stream whose first data has arrived, in the first run. */
 export interface OpenStream {
-  runs: EventRuns;
-  /** The answer is complete: who stops reading now leaves the connection to the next call. */
-  complete(): void;
+  first: Buffer;
+  source: EventSource;
 }
 
 export interface Upstream {
   json(call: UpstreamCall): Promise<JsonAnswer>;
-  /** The runs of an event stream, or the whole answer of an upstream that does not stream. */
+  /** The events, or the whole answer of an upstream that does not stream. */
   stream(call: UpstreamCall): Promise<OpenStream | JsonAnswer>;
 }
 
@@ -55,8 +51,6 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const MAX_ERROR_BYTES = 64 * 1024;
 /** Comments and pings that come before the first data are kept up to this size. */
 const MAX_PRELUDE_BYTES = 64 * 1024;
-/** How long a complete answer is given to close its body. */
-const DRAIN_MS = 1_000;
 
 /** Calls to one upstream: timed, bounded, abortable, with every failure in our own words. */
 export function createUpstream(options: UpstreamOptions): Upstream {
@@ -111,125 +105,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       if (response.body === null || (response.headers.get('content-type') ?? '').includes('application/json')) {
         return whole(call, response, exchange);
       }
-      let isComplete = false;
-      const runs = readRuns(response.body, exchange, { hasData: options.hasData, isComplete: () => isComplete });
-      const complete = (): void => {
-        isComplete = true;
-      };
+      const source = createEventSource(response.body, exchange, options.hasData);
       // Comments before the first data are no answer yet: until then another target may be tried.
       const prelude: Buffer[] = [];
       let bytes = 0;
-      for (let first = await runs.next(); first.done !== true; first = await runs.next()) {
-        if (options.hasData(first.value)) {
-          const opening = prelude.length === 0 ? first.value : Buffer.concat([...prelude, first.value]);
-          return { runs: startingWith(opening, runs), complete };
-        }
-        bytes += first.value.length;
-        if (bytes <= MAX_PRELUDE_BYTES) prelude.push(first.value);
+      for (let run = await source.next(); run !== undefined; run = await source.next()) {
+        if (options.hasData(run)) return { first: prelude.length === 0 ? run : Buffer.concat([...prelude, run]), source };
+        bytes += run.length;
+        if (bytes <= MAX_PRELUDE_BYTES) prelude.push(run);
       }
       throw broken(call.target, 'a stream without data');
     },
   };
-}
-
-/** One call under way: its abort signal, its timer, and the reason why it broke. */
-interface Exchange {
-  signal: AbortSignal;
-  watchdog: Watchdog;
-  /** Rejects when the call is broken off. */
-  aborted(): Promise<never>;
-  /** The answer is complete: the caller's signal and the timer count no longer. */
-  settle(): void;
-  /** Settles and breaks off whatever is still under way. */
-  close(): void;
-  /** Why the call broke: the caller left, time ran out, or else `otherwise`. */
-  explain(thrown: unknown, otherwise: 'upstream_unreachable' | 'upstream_broken'): unknown;
-}
-
-function createExchange(call: UpstreamCall, timeouts: Timeouts): Exchange {
-  const controller = new AbortController();
-  const leave = (): void => controller.abort(call.signal.reason);
-  call.signal.addEventListener('abort', leave, { once: true });
-  const watchdog = createWatchdog({ ...timeouts, onExpired: () => controller.abort() });
-  const values = { target: call.target };
-  const timeout = (phase: Phase, cause: unknown): SekishoError =>
-    new SekishoError('upstream_timeout', { values: { ...values, phase }, cause });
-  const settle = (): void => {
-    watchdog.stop();
-    call.signal.removeEventListener('abort', leave);
-  };
-  return {
-    signal: controller.signal,
-    watchdog,
-    aborted: () =>
-      new Promise((_, reject) => {
-        controller.signal.addEventListener('abort', () => reject(new Error('The call was broken off.')), { once: true });
-      }),
-    settle,
-    close: () => {
-      settle();
-      controller.abort();
-    },
-    explain: (thrown, otherwise) => {
-      if (call.signal.aborted) return new SekishoError('caller_left', { cause: thrown });
-      if (watchdog.expired !== undefined) return timeout(watchdog.expired, thrown);
-      if (thrown instanceof ConnectTimeout) return timeout('connect', thrown);
-      return thrown instanceof SekishoError ? thrown : new SekishoError(otherwise, { values, cause: thrown });
-    },
-  };
-}
-
-async function* readRuns(
-  body: ReadableStream<Uint8Array>,
-  exchange: Exchange,
-  judge: { hasData: (run: Buffer) => boolean; isComplete: () => boolean },
-): EventRuns {
-  const framer = createSseFramer();
-  const reader = body.getReader();
-  const { watchdog } = exchange;
-  let ended = false;
-  try {
-    for (;;) {
-      const { value, done } = await reader.read();
-      ended = done;
-      const whole = done ? framer.end() : framer.push(value);
-      if (whole !== undefined && (!done || isWhole(whole))) {
-        const run = Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength);
-        if (judge.hasData(run)) watchdog.touch();
-        // The time that the reader of the runs takes is not the upstream's.
-        watchdog.pause();
-        yield run;
-        watchdog.resume();
-      }
-      if (done) return;
-    }
-  } catch (thrown) {
-    throw exchange.explain(thrown, 'upstream_broken');
-  } finally {
-    if (ended) exchange.settle();
-    else if (judge.isComplete()) drain(reader, exchange);
-    else {
-      exchange.close();
-      await reader.cancel().catch(() => undefined);
-    }
-  }
-}
-
-/** Reads a complete answer to the end of its body in the background, so that its connection can be used again. */
-function drain(reader: { read(): Promise<{ done: boolean }> }, exchange: Exchange): void {
-  exchange.settle();
-  const timer = setTimeout(exchange.close, DRAIN_MS);
-  const readOn = async (): Promise<void> => {
-    for (;;) if ((await reader.read()).done) return;
-  };
-  readOn()
-    .catch(() => undefined)
-    .finally(() => clearTimeout(timer));
-}
-
-/** An event that lacks its blank line at the end of a body is taken where it is whole, not where it was torn. */
-function isWhole(run: Uint8Array): boolean {
-  return parseSse(run).every(({ data }) => data === '[DONE]' || parseJson(data) !== undefined);
 }
 
 /** What no caller may be shown, whatever an upstream echoes: the values of the headers that it was sent. */
@@ -237,15 +124,6 @@ function secretsOf(headers: Readonly<Record<string, string>>): string[] {
   return Object.values(headers)
     .map((value) => value.replace(/^Bearer /, ''))
     .filter((value) => value.length >= 8);
-}
-
-async function* startingWith(first: Buffer, rest: EventRuns): EventRuns {
-  try {
-    yield first;
-    yield* rest;
-  } finally {
-    await rest.return();
-  }
 }
 
 /** The body as text, refused beyond `maxBytes`: a content length may lie, so bytes are counted. */

@@ -1,22 +1,22 @@
 import { arrayAt, isJsonObject, numberAt, objectAt, stringAt, type JsonObject } from '../../lib/json.ts';
 import type { StreamPart } from '../../spec/chat.ts';
 import type { SekishoError } from '../../spec/errors.ts';
+import type { EventDecoder } from '../kit/decoding-reader.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
 import { argumentsOf, decodeFinish, reasoningOf, textOf } from './decode.ts';
 import { findUsage } from './usage.ts';
 
-/** Translates the chunks of one stream, in their order; of several choices only the first is followed. */
-export interface ChunkDecoder {
-  decode(chunk: JsonObject): StreamPart[];
-}
-
-/** A decoder of chat completion chunks (platform.openai.com/docs/api-reference/chat-streaming). */
-export function createChunkDecoder(target: string): ChunkDecoder {
+/**
+ * A decoder of chat completion chunks (platform.openai.com/docs/api-reference/chat-streaming); of several
+ * choices only the first is followed.
+ */
+export function createChunkDecoder(target: string): EventDecoder {
   const calls = createCallPlaces();
   let started = false;
   let refused = false;
 
   return {
+    isEnd: (data) => data === '[DONE]',
     decode(chunk) {
       const error = chunkError(chunk, target);
       if (error !== undefined) return [{ type: 'error', error }];
@@ -59,7 +59,7 @@ export function chunkError(chunk: JsonObject, target: string): SekishoError | un
  * Gives each streamed tool call its place. A piece belongs to the call of its `index`; some upstreams send no
  * index, or the same one for every call, so a new id begins a new call.
  */
-function createCallPlaces(): ChunkDecoder {
+function createCallPlaces(): Pick<EventDecoder, 'decode'> {
   const known = new Map<number, { place: number; id: string }>();
   let count = 0;
   return {

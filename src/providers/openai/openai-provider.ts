@@ -4,17 +4,19 @@ import type { Secret } from '../../lib/secret.ts';
 import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { bearsData } from '../kit/bears-data.ts';
+import { createDecodingReader } from '../kit/decoding-reader.ts';
 import { answeredText, estimateUsage } from '../kit/estimate-usage.ts';
 import type { Reach } from '../kit/reach.ts';
-import { startFrames } from '../kit/start-frames.ts';
+import { createPassingReader } from '../kit/passing-reader.ts';
+import { streamFrames } from '../kit/stream-frames.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
 import { decodeChatResult } from './decode.ts';
+import { createChunkDecoder } from './decode-chunk.ts';
 import { embeddingAnswer, embeddingBody } from './embedding.ts';
 import { encodeChatRequest } from './encode.ts';
-import { passThrough } from './pass-through.ts';
-import { decodeStream } from './stream.ts';
+import { createPassing } from './passing.ts';
 import { findUsage } from './usage.ts';
 
 export interface OpenAiProviderOptions {
@@ -94,17 +96,19 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
 
     streamChat: async (call): Promise<ChatStream> => {
       const opened = await openStream(call);
-      if (!('runs' in opened)) {
+      if (!('source' in opened)) {
         return { wire: 'openai', frames: wholeAsFrames((await answerOf(call, opened)).result()) };
       }
       const { target, native } = call;
       if (native?.wire !== 'openai') {
         const estimate = (answered: string) => estimateUsage(call.request, answered);
-        return { wire: 'openai', frames: await startFrames(decodeStream({ opened, target, estimate })) };
+        const reader = createDecodingReader(target, createChunkDecoder(target), estimate);
+        return { wire: 'openai', frames: streamFrames(opened, target, reader) };
       }
       const usageChunk = asksForUsage(native.json['stream_options']) ? 'show' : 'hide';
       const choices = Math.max(1, numberAt(native.json, 'n') ?? 1);
-      return { wire: 'openai', frames: await startFrames(passThrough({ opened, target, usageChunk, choices })) };
+      const reader = createPassingReader(target, createPassing({ target, usageChunk, choices }));
+      return { wire: 'openai', frames: streamFrames(opened, target, reader) };
     },
 
     embed: async (call) => {

@@ -1,0 +1,78 @@
+import { isJsonObject, parseJson, type JsonObject } from '../../lib/json.ts';
+import { parseSse, splitSse } from '../../lib/sse.ts';
+import type { StreamFrame } from '../../ports/provider.ts';
+import type { StreamPart } from '../../spec/chat.ts';
+import { brokenStream, type ReadRun, type RunReader } from './run-reader.ts';
+
+/** What an event tells to metering. */
+export interface ToldEvent {
+  /** Usage, finish, or an error, which ends the stream. */
+  parts: StreamPart[];
+  /** True where the caller did not ask for this event and is not to see it. */
+  hidden: boolean;
+}
+
+/** What a wire tells metering, and how. */
+export interface PassingWire {
+  /** Finds, in an event's bytes, everything that metering must look at; text of an answer never matches. */
+  telling: RegExp;
+  isEnd(data: string, event: JsonObject | undefined): boolean;
+  tell(event: JsonObject): ToldEvent;
+  finished(): boolean;
+  /** The event that ends a stream, for an upstream that leaves it out. */
+  endMark: Buffer;
+}
+
+/** Hands the events on as they came and parses only those that tell of usage, finish, an error or the end. */
+export function createPassingReader(target: string, wire: PassingWire): RunReader {
+  let ended = false;
+
+  function readClosely(run: Buffer): ReadRun {
+    const parts: StreamPart[] = [];
+    const passed: Uint8Array[] = [];
+    for (const piece of splitSse(run)) {
+      const data = wire.telling.test(latin1(piece)) ? (parseSse(piece)[0]?.data ?? '') : '';
+      if (data === '') {
+        passed.push(piece);
+        continue;
+      }
+      const json = parseJson(data);
+      const event = isJsonObject(json) ? json : undefined;
+      if (wire.isEnd(data, event)) {
+        ended = true;
+        passed.push(piece);
+        break;
+      }
+      if (event === undefined) {
+        parts.push({ type: 'error', error: brokenStream(target, 'an event was not a JSON object') });
+        break;
+      }
+      const told = wire.tell(event);
+      parts.push(...told.parts);
+      // The caller is told of an error in our words, once.
+      if (told.parts.at(-1)?.type === 'error') break;
+      if (!told.hidden) passed.push(piece);
+    }
+    return { frame: frameOf(passed, parts), ended };
+  }
+
+  return {
+    read: (run) => (wire.telling.test(latin1(run)) ? readClosely(run) : { frame: { bytes: run, parts: [] }, ended: false }),
+    get finished() {
+      return wire.finished();
+    },
+    close: () => {
+      const parts: StreamPart[] = wire.finished() ? [] : [{ type: 'finish', finish: 'other' }];
+      return Promise.resolve(ended ? { parts } : { bytes: wire.endMark, parts });
+    },
+  };
+}
+
+function frameOf(passed: readonly Uint8Array[], parts: StreamPart[]): StreamFrame {
+  const [only] = passed;
+  return { bytes: passed.length === 1 && only !== undefined ? only : Buffer.concat(passed), parts };
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
