@@ -4,8 +4,8 @@ export const WORD = 2;
 export const DIGIT = 3;
 export const HAN = 4;
 export const HIRAGANA = 5;
-export const KATAKANA = 6;
-export const HANGUL = 7;
+const KATAKANA = 6;
+const HANGUL = 7;
 /** Scripts written without spaces that have no class of their own: Thai, Lao, Khmer, Burmese. */
 export const UNSPACED = 8;
 export const HIGH_SURROGATE = 9;
@@ -49,9 +49,10 @@ export function createCharacterClasses(): (code: number) => number {
   };
 }
 
-/** The class of the character that a surrogate pair makes. */
+/** The class of the character that a surrogate pair makes; half a pair separates. */
 export function classOfPair(high: number, low: number): number {
-  if (low < 0xdc00 || low > 0xdfff) return SEPARATOR;
+  // Also where there is no second half: the code past the end of a text is NaN.
+  if (!(low >= 0xdc00 && low <= 0xdfff)) return SEPARATOR;
   const point = (high - 0xd800) * 0x400 + (low - 0xdc00) + 0x10000;
   if (point >= 0x20000 && point <= 0x3ffff) return HAN;
   return LETTER_OR_NUMBER.test(String.fromCodePoint(point)) ? WORD : SEPARATOR;

@@ -43,9 +43,10 @@ describe('terms', () => {
   });
 
   test('Japanese gives words, character pairs and single Han characters, but no pairs of hiragana', () => {
-    expect(analyser.terms('東京都の人口です')).toEqual([
-      '東京', '都', '東', '東京', '京', '京都', '都', '都の', 'の人', '人', '人口', '口', '口で',
-    ].filter((term) => analyser.terms('東京都の人口です').includes(term)));
+    const terms = analyser.terms('東京都の人口です');
+    expect(terms).toEqual(expect.arrayContaining(['東京', '人口', '京都', '都', '口']));
+    expect(terms).not.toContain('です');
+    expect(terms).not.toContain('の');
     expect(analyser.terms('そうですから')).not.toContain('です');
   });
 

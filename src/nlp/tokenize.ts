@@ -64,7 +64,7 @@ export function createTokenizer(): (text: string) => string[] {
     while (at < text.length) {
       const characterClass = classAt(text, at);
       if (characterClass === SEPARATOR) {
-        at += classOf(text.charCodeAt(at)) === HIGH_SURROGATE ? 2 : 1;
+        at++;
         digits = '';
       } else if (characterClass === WORD || characterClass === DIGIT) {
         const end = wordEnd(text, at);

@@ -41,7 +41,7 @@ function termsOfWord(raw: string): readonly string[] {
   }
   if (parts > 1 || pieces[0] !== word) {
     const whole = fold(word);
-    if (whole.length <= LONGEST_TERM && whole !== terms[0]) terms.push(whole);
+    if (whole !== '' && whole.length <= LONGEST_TERM && whole !== terms[0]) terms.push(whole);
   }
   return terms;
 }
@@ -53,7 +53,7 @@ function fold(word: string): string {
 }
 
 function simpleTerms(lower: string): readonly string[] {
-  if (ENGLISH_STOPWORDS.has(lower)) return [];
+  if (lower === '' || ENGLISH_STOPWORDS.has(lower)) return [];
   if (lower.length > LONGEST_TERM) return [lower.slice(0, LONGEST_TERM).toWellFormed()];
   const term = ENGLISH_WORD.test(lower) ? stemEnglish(lower) : lower;
   return term === '' ? [] : [term];

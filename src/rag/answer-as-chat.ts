@@ -62,6 +62,7 @@ async function resultOf(events: AsyncGenerator<AnswerEvent>): Promise<ChatResult
       const { part } = event;
       if (part.type === 'start') Object.assign(result, { id: part.id, model: part.model, createdMs: part.createdMs });
       if (part.type === 'usage') result.usage = part.usage;
+      if (part.type === 'finish') result.finish = part.finish;
     }
   }
   return result;

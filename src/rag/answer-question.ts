@@ -2,8 +2,8 @@ import { estimateTokens } from '../gateway/estimate.ts';
 import type { ModelAnswer, ModelGateway } from '../gateway/model-call.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { JsonObject } from '../lib/json.ts';
-import type { TextAnalyser } from '../ports/text-analyser.ts';
-import type { Message, StreamPart } from '../spec/chat.ts';
+import type { StaticTextEncoder, TextAnalyser } from '../ports/text-analyser.ts';
+import type { FinishReason, Message, StreamPart } from '../spec/chat.ts';
 import type { Citation } from '../spec/citation.ts';
 import type { Hit } from '../spec/document.ts';
 import { SekishoError } from '../spec/errors.ts';
@@ -52,6 +52,8 @@ export interface AnswerQuestionDeps {
   gateway: Pick<ModelGateway, 'chat'>;
   retrieve: Retrieve;
   analyser: TextAnalyser;
+  /** Finds the sentence that supports a claim of another language; without it such claims get no citation. */
+  encoder?: StaticTextEncoder;
   clock: Clock;
   /** The model that writes answers. */
   answerRoute: string;
@@ -62,6 +64,7 @@ export type AnswerQuestion = (question: Question) => AsyncGenerator<AnswerEvent,
 
 /** What passages may take of a model's window: small models have 8,000 tokens, of which the answer needs some. */
 const PASSAGE_TOKENS = 5_000;
+const LONGEST_QUESTION = 8_000;
 
 /**
  * The road of an answer from documents. Each step stands where it stands because the next one needs what it
@@ -74,6 +77,8 @@ export function createAnswerQuestion(deps: AnswerQuestionDeps): AnswerQuestion {
     const timingsMs: Record<string, number> = {};
     let outcome: 'answered' | 'not_answered' | 'error' = 'error';
     try {
+      check(question.question);
+
       // 1. Condense: what is searched for must make sense without the conversation before it.
       const searched = await condenseQuestion(deps, question);
 
@@ -104,19 +109,21 @@ export function createAnswerQuestion(deps: AnswerQuestionDeps): AnswerQuestion {
       });
       yield { type: 'begun', answer };
       let text = '';
+      let finish: FinishReason = 'stop';
       let quoted: Citation[] | undefined;
       for await (const part of partsOf(answer)) {
         if (part.type === 'error') throw part.error;
         if (part.type === 'text') text += part.text;
         if (part.type === 'citations') quoted = [...(quoted ?? []), ...part.citations];
-        else if (part.type !== 'finish') yield { type: 'part', part };
+        else if (part.type === 'finish') finish = part.finish;
+        else yield { type: 'part', part };
       }
       timingsMs['generateMs'] = clock.monotonicMs() - calledMs;
 
       // 5. Cite and verify: a model that quotes tells its spans, one that writes is held to its numbers.
-      const citations = quoted === undefined ? citeMarkers(text, passages, analyser) : located(quoted, passages);
+      const citations = quoted === undefined ? citeMarkers(text, passages, deps) : located(quoted, passages);
       if (citations.length > 0) yield { type: 'part', part: { type: 'citations', citations } };
-      yield { type: 'part', part: { type: 'finish', finish: 'stop' } };
+      yield { type: 'part', part: { type: 'finish', finish } };
 
       // 6. Answer, with what it rests on and what it took.
       outcome = citations.length > 0 ? 'answered' : 'not_answered';
@@ -129,6 +136,13 @@ export function createAnswerQuestion(deps: AnswerQuestionDeps): AnswerQuestion {
       deps.onAnswered(question, outcome, timingsMs);
     }
   };
+}
+
+function check(question: string): void {
+  const problem = question.trim() === '' ? 'it is empty'
+    : question.length > LONGEST_QUESTION ? `it is longer than ${LONGEST_QUESTION} characters` : undefined;
+  if (problem === undefined) return;
+  throw new SekishoError('invalid_request', { values: { problem: `query: ${problem}` }, param: 'query' });
 }
 
 function packed(hits: readonly Hit[]): Hit[] {

@@ -14,8 +14,9 @@ export interface Candidate {
   text: string;
   /** Position among the sentences of its passage. */
   ordinal: number;
-  termCounts: Map<string, number>;
-  length: number;
+  /** Its terms in order, and how often each occurs. */
+  terms: readonly string[];
+  termCounts: ReadonlyMap<string, number>;
   /** False for headings, questions, table rows and code: they may support an answer, never be one. */
   eligible: boolean;
 }
@@ -35,8 +36,8 @@ export function candidatesOf(passages: readonly PassageInput[], analyser: TextAn
         end: sentence.end,
         text: sentence.text,
         ordinal,
+        terms,
         termCounts,
-        length: terms.length,
         eligible: isEligible(passage.content, sentence.start, sentence.text, terms.length),
       });
     }

@@ -15,7 +15,8 @@ const MARGIN = 1.2;
 const SAME = 0.6;
 
 /**
- * Weights of the evidence, fitted by bench/answers: which sentence of five passages holds the answer. They are
+ * Weights of the evidence for which of five passages' sentences holds the answer: a softmax regression on every second
+ * question of the sets in bench/answers, which measures the other half. They are
  * linear on purpose: a reader can see why a sentence was taken.
  */
 const ORDERING: Partial<Evidence> = {
@@ -93,13 +94,12 @@ function crossConfidence({ dense, passageDense, sentence }: Evidence): number {
 }
 
 function weigh(evidence: Evidence, weights: Partial<Evidence>): number {
-  const { sentence, before, after, passage, order, cue, rank, dense, passageDense, length } = evidence;
+  const { sentence, before, after, passage, order, cue, rank, dense, passageDense } = evidence;
   const product = (value: number, weight: number | undefined): number => value * (weight ?? 0);
   return (
     product(sentence, weights.sentence) + product(before, weights.before) + product(after, weights.after) +
     product(passage, weights.passage) + product(order, weights.order) + product(cue, weights.cue) +
-    product(rank, weights.rank) + product(dense, weights.dense) + product(passageDense, weights.passageDense) +
-    product(length, weights.length)
+    product(rank, weights.rank) + product(dense, weights.dense) + product(passageDense, weights.passageDense)
   );
 }
 

@@ -22,8 +22,6 @@ export interface Evidence {
   dense: number;
   /** Cosine of question and passage, 0 without an encoder. */
   passageDense: number;
-  /** Saturating length: very short sentences seldom say enough. */
-  length: number;
 }
 
 export interface Scored {
@@ -35,8 +33,6 @@ export interface ScoreDeps {
   analyser: TextAnalyser;
   encoder?: StaticTextEncoder;
 }
-
-const FULL_LENGTH_TERMS = 40;
 
 /** The evidence for every candidate, in their order. */
 export function scoreSentences(
@@ -78,13 +74,12 @@ export function scoreSentences(
       before: neighbour(-1),
       after: neighbour(1),
       passage: passageShare[candidate.passage] ?? 0,
-      order: orderOf(pairs, candidate, deps.analyser),
+      order: orderOf(pairs, candidate),
       cue: answerCue(question, candidate.text),
       rank: 1 / (1 + candidate.passage),
       dense: questionVector === undefined || deps.encoder === undefined
         ? 0 : dot(questionVector, deps.encoder.encode(candidate.text)),
       passageDense: passageDense[candidate.passage] ?? 0,
-      length: Math.min(1, candidate.length / FULL_LENGTH_TERMS),
     };
     return { candidate, evidence };
   });
@@ -113,9 +108,9 @@ function neighbours(sequence: readonly string[]): Set<string> {
   return pairs;
 }
 
-function orderOf(pairs: ReadonlySet<string>, candidate: Candidate, analyser: TextAnalyser): number {
+function orderOf(pairs: ReadonlySet<string>, candidate: Candidate): number {
   if (pairs.size === 0) return 0;
-  const found = neighbours(analyser.terms(candidate.text));
+  const found = neighbours(candidate.terms);
   let shared = 0;
   for (const pair of pairs) if (found.has(pair)) shared++;
   return shared / pairs.size;

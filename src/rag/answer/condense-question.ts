@@ -18,7 +18,7 @@ const INSTRUCTION =
 /** Turns that a condensing call is shown, and characters of a question that is searched for. */
 const MAX_TURNS = 6;
 const MAX_QUERY = 4_000;
-/** A route that quotes and does not write; it cannot rewrite a question. */
+/** Route and wire of what quotes and does not write; it cannot rewrite a question. */
 const QUOTING = 'extractive';
 
 /**
@@ -31,10 +31,7 @@ export async function condenseQuestion(
 ): Promise<string> {
   const before = asked.history.filter(({ role }) => role !== 'system');
   if (before.length === 0) return asked.question;
-  if (deps.answerRoute === QUOTING) {
-    const previous = before.findLast(({ role }) => role === 'user');
-    return previous === undefined ? asked.question : `${asked.question}\n${textOf(previous)}`.slice(0, MAX_QUERY);
-  }
+  if (deps.answerRoute === QUOTING) return withPrevious(asked.question, before);
   const conversation = before.slice(-MAX_TURNS).map((turn) => `${turn.role}: ${textOf(turn)}`).join('\n');
   const answer = await deps.gateway.chat({
     requestId: asked.requestId,
@@ -50,8 +47,15 @@ export async function condenseQuestion(
       maxOutputTokens: 200,
     }),
   });
-  const rewritten = answer.kind === 'whole' ? answer.answer.result().parts.map((part) => (part.type === 'text' ? part.text : '')).join('') : '';
+  // A route of another name may end at the quoting provider too, also as a fallback.
+  if (answer.kind !== 'whole' || answer.facts.wire === QUOTING) return withPrevious(asked.question, before);
+  const rewritten = answer.answer.result().parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
   return rewritten.trim().slice(0, MAX_QUERY) || asked.question;
+}
+
+function withPrevious(question: string, before: readonly Message[]): string {
+  const previous = before.findLast(({ role }) => role === 'user');
+  return (previous === undefined ? question : `${question}\n${textOf(previous)}`).slice(0, MAX_QUERY);
 }
 
 /** The text of a message, its other parts left out. */

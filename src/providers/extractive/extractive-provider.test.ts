@@ -1,0 +1,164 @@
+import { describe, expect, test } from 'bun:test';
+import fc from 'fast-check';
+import type { ChatCall, StreamFrame } from '../../ports/provider.ts';
+import type { Sentence, TextAnalyser } from '../../ports/text-analyser.ts';
+import type { ChatRequest, ChatResult, PassageInput, StreamPart } from '../../spec/chat.ts';
+import { SekishoError } from '../../spec/errors.ts';
+import { createExtractiveProvider } from './extractive-provider.ts';
+
+/** The smallest analyser that the provider can work with: providers do not see the real one. */
+const analyser: TextAnalyser = {
+  id: 'test',
+  terms: (text) =>
+    text.toLowerCase().match(/[a-z0-9]{3,}|\p{Script=Han}{2}|\p{Script=Katakana}{2,}/gu)?.filter((term) => !['the', 'was', 'and', 'are'].includes(term)) ?? [],
+  sentences: (text) =>
+    [...text.matchAll(/[^.。?？\n]+[.。?？]?/g)].flatMap((match): Sentence[] => {
+      const slice = match[0].trim();
+      const start = match.index + match[0].indexOf(slice);
+      return slice === '' ? [] : [{ start, end: start + slice.length, text: slice }];
+    }),
+  language: (text) => (/[\u3041-\u30ff\u4e00-\u9fff]/.test(text) ? 'ja' : 'en'),
+};
+const provider = createExtractiveProvider({ analyser, ids: () => 'chatcmpl_1', clock: { nowMs: () => 5, monotonicMs: () => 5 } });
+
+const TOWER: PassageInput = {
+  id: 'tower',
+  title: 'The tower',
+  content: '# The tower of Aldermoor\n\nThe tower of Aldermoor was finished in 1743 by masons from the coast. It is made of granite. Who built the tower of Aldermoor?',
+};
+const BRIDGE: PassageInput = { id: 'bridge', content: 'The bridge near Aldermoor carries trains. Its arches are wooden.' };
+const CASTLE: PassageInput = { id: 'castle', title: '白鷺城', content: '白鷺城の天守閣は1609年に完成した。城下町には市場があった。' };
+
+function callOf(request: ChatRequest, signal = new AbortController().signal): ChatCall {
+  return { model: 'sentences', target: 'extractive/sentences', signal, request: () => request };
+}
+
+function asking(question: string, passages?: PassageInput[]): ChatRequest {
+  return { messages: [{ role: 'user', parts: [{ type: 'text', text: question }] }], ...(passages && { passages }) };
+}
+
+async function ask(question: string, passages?: PassageInput[]): Promise<ChatResult> {
+  const answer = await provider.chat?.(callOf(asking(question, passages)));
+  if (answer === undefined) throw new Error('no answer');
+  return answer.result();
+}
+
+function textOf(result: ChatResult): string {
+  return result.parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
+
+async function refusal(request: ChatRequest): Promise<unknown> {
+  return provider.chat?.(callOf(request)).then(() => undefined, (thrown: unknown) => thrown);
+}
+
+describe('answers', () => {
+  test('English: the sentence that answers, word for word, with its span in the passage and in the answer', async () => {
+    const result = await ask('When was the tower of Aldermoor finished?', [BRIDGE, TOWER]);
+    const sentence = 'The tower of Aldermoor was finished in 1743 by masons from the coast.';
+    expect(textOf(result)).toBe(sentence);
+    expect(result.citations).toEqual([{
+      document_id: 'tower', title: 'The tower', sentence, start: TOWER.content.indexOf(sentence),
+      end: TOWER.content.indexOf(sentence) + sentence.length, answer_start: 0, answer_end: sentence.length,
+    }]);
+    expect(result.usage.basis).toBe('estimated');
+    expect(result.usage.outputTokens).toBeGreaterThan(0);
+  });
+
+  test('Japanese: the same', async () => {
+    const result = await ask('白鷺城の天守閣はいつ完成しましたか?', [BRIDGE, CASTLE]);
+    expect(textOf(result)).toBe('白鷺城の天守閣は1609年に完成した。');
+    expect(result.citations?.[0]?.document_id).toBe('castle');
+  });
+
+  test('headings and questions are never the answer', async () => {
+    const result = await ask('Who built the tower of Aldermoor?', [TOWER]);
+    expect(textOf(result)).not.toContain('?');
+    expect(textOf(result)).not.toContain('#');
+  });
+
+  test('the same sentence in two passages is quoted once', async () => {
+    const result = await ask('When was the tower of Aldermoor finished?', [TOWER, { ...TOWER, id: 'copy' }]);
+    expect(result.citations).toHaveLength(1);
+  });
+
+  test('every citation is an exact slice of its passage, and its answer span an exact slice of the answer', async () => {
+    const fragment = fc.constantFrom('the tower ', 'Aldermoor ', 'finished ', '白鷺城', '完成', '。', '. ', '\n', '# ', '1743 ', '?', '\ud83d', '| x |');
+    const passage = fc.array(fragment, { maxLength: 40 });
+    await fc.assert(fc.asyncProperty(fc.array(passage, { maxLength: 4 }), fc.array(fragment, { maxLength: 8 }), async (passages, words) => {
+      const numbered = passages.map((parts, i) => ({ id: `p${i}`, content: parts.join('') }));
+      const result = await ask(words.join(''), numbered);
+      for (const citation of result.citations ?? []) {
+        const source = numbered.find(({ id }) => id === citation.document_id);
+        expect(source?.content.slice(citation.start, citation.end)).toBe(citation.sentence);
+        expect(textOf(result).slice(citation.answer_start, citation.answer_end)).toBe(citation.sentence);
+      }
+    }), { numRuns: 200 });
+  });
+
+  test('the likeness of meaning finds the answer in another language', async () => {
+    const about = (text: string): Float32Array => new Float32Array(/castle|白鷺城/.test(text) ? [1, 0] : [0, 1]);
+    const encoder = { id: 'test', dimensions: 2, fingerprint: 'x', encode: about, countTokens: (text: string) => text.length };
+    const bilingual = createExtractiveProvider({ analyser, encoder });
+    const answer = await bilingual.chat?.(callOf(asking('When was the white castle completed?', [BRIDGE, CASTLE])));
+    expect(answer?.result().citations?.[0]?.sentence).toBe('白鷺城の天守閣は1609年に完成した。');
+  });
+});
+
+describe('abstains', () => {
+  test('in the language of the question, where the passages do not answer', async () => {
+    const english = await ask('Which medicine helps against headache?', [TOWER, BRIDGE, CASTLE]);
+    expect(textOf(english)).toBe('The documents do not answer this question.');
+    expect(english.citations).toBeUndefined();
+    const japanese = await ask('頭痛に効く薬品は?', [TOWER, BRIDGE, CASTLE]);
+    expect(textOf(japanese)).toContain('見つかりませんでした');
+  });
+
+  test('and says what it is where there are no passages at all', async () => {
+    expect(textOf(await ask('Hello!'))).toStartWith('I answer from documents only');
+    expect(textOf(await ask('こんにちは'))).toContain('文書の文を引用');
+  });
+
+  test('also for an empty question, empty passages and no passages found', async () => {
+    expect((await ask('', [TOWER])).citations).toBeUndefined();
+    expect((await ask('When?', [{ id: 'x', content: '' }])).citations).toBeUndefined();
+    expect(textOf(await ask('When was it?', []))).toBe('The documents do not answer this question.');
+  });
+});
+
+describe('streams', () => {
+  test('start, one piece per sentence, citations, usage, finish; the text is that of the whole answer', async () => {
+    const request = asking('When was the tower of Aldermoor finished?', [TOWER]);
+    const stream = await provider.streamChat?.(callOf(request));
+    const frames: StreamFrame[] = [];
+    for await (const frame of stream?.frames ?? []) frames.push(frame);
+    const parts = frames.flatMap((frame): StreamPart[] => frame.parts);
+    expect(parts.map((part) => part.type)).toEqual(['start', 'text', 'citations', 'usage', 'finish']);
+    const text = parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+    expect(text).toBe(textOf(await ask('When was the tower of Aldermoor finished?', [TOWER])));
+  });
+
+  test('end with caller_left when the caller leaves', async () => {
+    const leaving = new AbortController();
+    const stream = await provider.streamChat?.(callOf(asking('When was the tower finished?', [TOWER]), leaving.signal));
+    const reading = (async () => {
+      for await (const frame of stream?.frames ?? []) if (frame.parts[0]?.type === 'start') leaving.abort();
+    })();
+    expect(await reading.catch((thrown: unknown) => (thrown instanceof SekishoError ? thrown.code : thrown))).toBe('caller_left');
+  });
+});
+
+describe('refuses what it cannot carry', () => {
+  test('tools and structured output', async () => {
+    const tools = await refusal({ ...asking('x', [TOWER]), tools: [{ name: 'f', parameters: {} }] });
+    expect(tools).toBeInstanceOf(SekishoError);
+    expect(tools).toHaveProperty('code', 'unsupported_parameter');
+    expect(await refusal({ ...asking('x', [TOWER]), responseFormat: { type: 'json' } })).toHaveProperty('code', 'unsupported_parameter');
+  });
+});
+
+test('a hostile amount of text is bounded', async () => {
+  const content = 'The tower of Aldermoor was finished in 1743 again and again. '.repeat(20_000);
+  const passages = Array.from({ length: 120 }, (_, i) => ({ id: `p${i}`, content: i === 0 ? content : 'The tower was finished.' }));
+  const result = await ask('When was the tower of Aldermoor finished? '.repeat(2_000), passages);
+  expect(result.parts).toHaveLength(1);
+}, 10_000);
