@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { mayUseRoute } from './access/permissions.ts';
 import { createKeys } from './access/keys.ts';
 import { accessMigrations } from './access/schema.ts';
+import { readPrices, type PriceBook } from './config/prices.ts';
+import { configJsonSchema } from './config/schema.ts';
 import type { ProviderSettings } from './config/provider-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { takeDataFolder, type DataFolder } from './data-folder.ts';
@@ -15,6 +17,7 @@ import { gatewayMigrations } from './gateway/schema.ts';
 import type { ModelCall } from './gateway/model-call.ts';
 import { indexHandbook } from './handbook.ts';
 import { createHttpApp } from './http/app.ts';
+import { openApiDocument } from './http/openapi.ts';
 import { createConsoleAssets } from './http/console/console-assets.ts';
 import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
 import { systemClock } from './lib/clock.ts';
@@ -96,7 +99,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
 
   // Gateway.
   const reach = settings.proxied ? undefined : createReach();
-  const remotes = settings.providers.map((each) => remoteEntry(each, reach));
+  const prices = readPrices(root);
+  const remotes = settings.providers.map((each) => remoteEntry(each, prices, reach));
   const locals = [
     localEntry(createExtractiveProvider({ analyser, encoder }), EXTRACTIVE, 'chat'),
     localEntry(createStaticProvider({ encoder }), STATIC, 'embedding'),
@@ -175,8 +179,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       metricsText: telemetry.metricsText,
       readiness: [{ name: 'database', check: async () => void (await database.all('SELECT 1')) }],
       isDraining: () => draining,
-      openApi: () => ({}),
-      configSchema: () => ({}),
+      openApi: openApiDocument,
+      configSchema: configJsonSchema,
     },
   });
   const server = Bun.serve({
@@ -221,13 +225,13 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   };
 }
 
-function remoteEntry(settings: ProviderSettings, reach: ReturnType<typeof createReach> | undefined) {
+function remoteEntry(settings: ProviderSettings, prices: PriceBook, reach: ReturnType<typeof createReach> | undefined) {
   const provider = createRemoteProvider({ ...settings, ...(reach && { reach }) });
-  const offered = createOfferedModels({ provider, given: settings.models, priced: [] });
+  const offered = createOfferedModels({ provider, given: settings.models, priced: prices.modelsOf(settings.name) });
   const entry: ProviderEntry = {
     provider,
     models: offered.models,
-    priceOf: (model) => settings.prices[model],
+    priceOf: (model) => settings.prices[model] ?? prices.priceOf(settings.name, model),
   };
   return { entry, refresh: offered.refresh };
 }

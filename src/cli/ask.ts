@@ -1,5 +1,5 @@
 import { arrayAt, isJsonObject, numberAt, stringAt } from '../lib/json.ts';
-import type { CommandInput } from './run-command.ts';
+import type { CommandInput } from './command.ts';
 import { withServer } from './with-server.ts';
 
 /** `ask "<question>"`: the answer, and the sentences that it rests on. */

@@ -1,4 +1,4 @@
-import type { CommandInput } from './run-command.ts';
+import type { CommandInput } from './command.ts';
 import { ConfigProblems, settingsOf } from './settings-of.ts';
 
 /** `config check`: every problem of the configuration at once. */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { createRemoteProvider } from '../providers/registry.ts';
 import { ownerOf } from '../data-folder.ts';
 import { toSekishoError } from '../spec/errors.ts';
-import type { CommandInput } from './run-command.ts';
+import type { CommandInput } from './command.ts';
 import { ConfigProblems, settingsOf } from './settings-of.ts';
 
 const ASKING_MS = 8_000;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { arrayAt, isJsonObject, numberAt, stringAt } from '../lib/json.ts';
 import { findFiles, type FoundFile } from '../rag/ingest/read-files.ts';
-import type { CommandInput } from './run-command.ts';
+import type { CommandInput } from './command.ts';
 import { withServer } from './with-server.ts';
 
 /** Files per upload, and bytes after which an upload is sent before it is full. */

@@ -1,5 +1,5 @@
 import { arrayAt, isJsonObject, stringAt } from '../lib/json.ts';
-import type { CommandInput } from './run-command.ts';
+import type { CommandInput } from './command.ts';
 import { withServer } from './with-server.ts';
 
 /** `keys create|list|revoke`. */

@@ -2,40 +2,13 @@ import { parseArgs } from 'node:util';
 import type { Environment } from '../config/env.ts';
 import { askCommand } from './ask.ts';
 import { checkConfig } from './check-config.ts';
+import { OPTIONS, type Command, type CommandOptions } from './command.ts';
 import { doctor } from './doctor.ts';
 import { ingestCommand } from './ingest.ts';
 import { keysCommand } from './keys.ts';
 import { ServerRefusal } from './server-client.ts';
 import { serve } from './serve.ts';
-import { createTerminal, type Terminal } from './terminal.ts';
-
-/** What a command gets: its words, its options, the environment, a place to write. */
-export interface CommandInput {
-  words: string[];
-  options: CommandOptions;
-  environment: Environment;
-  terminal: Terminal;
-}
-
-const OPTIONS = {
-  help: { type: 'boolean', short: 'h' },
-  version: { type: 'boolean', short: 'v' },
-  config: { type: 'string', short: 'c' },
-  data: { type: 'string', short: 'd' },
-  port: { type: 'string', short: 'p' },
-  collection: { type: 'string' },
-  name: { type: 'string' },
-  role: { type: 'string' },
-  route: { type: 'string', multiple: true },
-  expires: { type: 'string' },
-  budget: { type: 'string' },
-  'top-k': { type: 'string' },
-} as const;
-
-export type CommandOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>['values'];
-
-/** Exit code: 0 done, 1 failed, 2 misused. */
-type Command = (input: CommandInput) => Promise<number>;
+import { createTerminal } from './terminal.ts';
 
 const COMMANDS: Record<string, Command> = {
   serve,

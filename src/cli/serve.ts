@@ -1,5 +1,5 @@
 import { startSekisho } from '../app.ts';
-import type { CommandInput } from './run-command.ts';
+import type { CommandInput } from './command.ts';
 import { settingsOf } from './settings-of.ts';
 
 /** How long open streams may go on after the signal to stop. */

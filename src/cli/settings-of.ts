@@ -1,5 +1,5 @@
 import { readSettings, type Settings, type SettingsOverrides } from '../config/settings.ts';
-import type { CommandInput } from './run-command.ts';
+import type { CommandInput } from './command.ts';
 
 /** Thrown where the configuration is not usable; the message lists every problem. */
 export class ConfigProblems extends Error {}

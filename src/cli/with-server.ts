@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { startSekisho } from '../app.ts';
 import { ownerOf } from '../data-folder.ts';
 import { Secret } from '../lib/secret.ts';
-import type { CommandInput } from './run-command.ts';
+import type { CommandInput } from './command.ts';
 import { createServerClient, type ServerClient } from './server-client.ts';
 import { settingsOf } from './settings-of.ts';
 

@@ -1,5 +1,3 @@
-import type { Flavour } from './provider-settings.ts';
-
 /** A vendor that is found by its well-known variables. */
 export interface KnownProvider {
   name: string;
@@ -10,7 +8,6 @@ export interface KnownProvider {
   urlVariables: readonly string[];
   /** What the SDK's address lacks against ours: Anthropic's SDK adds `/v1` itself. */
   urlSuffix?: string;
-  flavour?: Flavour;
 }
 
 /** In the order in which a bare model name is looked for. */

@@ -88,6 +88,11 @@ export const configSchema = z
   })
   .meta({ title: 'Sekisho configuration', description: 'sekisho.yaml' });
 
+/** The schema as JSON Schema, which editors read. */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(configSchema, { io: 'input' });
+}
+
 export type FileConfig = z.infer<typeof configSchema>;
 export type RetryConfig = z.infer<typeof retry>;
 export type ProviderConfig = z.infer<typeof provider>;

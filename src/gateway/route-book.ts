@@ -144,6 +144,6 @@ function isLocal(provider: Provider): boolean {
   return provider.wire === 'extractive' || provider.wire === 'static';
 }
 
-function plainTarget({ endpoint: _, ...target }: ResolvedTarget): Target {
-  return target;
+function plainTarget({ name, provider, model, weight, price }: ResolvedTarget): Target {
+  return { name, provider, model, weight, ...(price && { price }) };
 }

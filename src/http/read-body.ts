@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { isJsonObject, parseJson, type JsonObject } from '../lib/json.ts';
 import { SekishoError } from '../spec/errors.ts';
 import type { HttpContext } from './http-context.ts';

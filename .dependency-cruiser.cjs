@@ -1,0 +1,82 @@
+// The walls of the house: which room may see which. `npm run check` enforces them.
+const LOW = ['lib', 'spec', 'ports'];
+const DOMAIN_A = ['gateway', 'guards', 'nlp', 'access', 'telemetry'];
+const DOMAIN_B = ['rag', 'chat', 'graph', 'evals', 'experiments', 'governance'];
+
+/** A room of src may see itself and the rooms named, nothing else of ours. Unit tests beside the code may see more. */
+const room = (name, sees) => ({
+  name: `room-${name.replace('/', '-')}`,
+  severity: 'error',
+  from: { path: `^src/${name}/`, pathNot: '\\.test\\.ts$' },
+  to: { path: '^(src|console|test|bench|scripts)/', pathNot: `^src/(${[name, ...sees].join('|')})/` },
+});
+
+/** A client of the outside lives in the rooms named and nowhere else. */
+const client = (name, packages, rooms) => ({
+  name: `client-${name}`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: `^src/(${rooms.join('|')})|\\.test\\.ts$` },
+  to: { path: packages },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^bun(:|$)' } },
+    room('lib', []),
+    room('spec', ['lib']),
+    room('ports', ['lib', 'spec']),
+    room('config', LOW),
+    room('telemetry', LOW),
+    ...['gateway', 'guards', 'access'].map((name) => room(name, [...LOW, ...DOMAIN_A])),
+    room('nlp', LOW),
+    ...DOMAIN_B.map((name) => room(name, [...LOW, ...DOMAIN_A, ...DOMAIN_B])),
+    room('jobs', [...LOW, ...DOMAIN_A, ...DOMAIN_B]),
+    room('http', [...LOW, ...DOMAIN_A, ...DOMAIN_B, 'jobs']),
+    {
+      name: 'provider-alone',
+      severity: 'error',
+      from: { path: '^src/providers/([^/]+)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(src|console|test|bench|scripts)/', pathNot: '^src/(lib|spec|ports|providers/kit|providers/$1)/' },
+    },
+    {
+      name: 'store-alone',
+      severity: 'error',
+      from: { path: '^src/stores/([^/]+)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(src|console|test|bench|scripts)/', pathNot: '^src/(lib|spec|ports|stores/$1)/' },
+    },
+    {
+      name: 'stores-by-name-in-app-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(app\\.ts|stores/)|\\.test\\.ts$' },
+      to: { path: '^src/stores/' },
+    },
+    {
+      name: 'providers-by-name-in-app-only',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/(app\\.ts|providers/|cli/doctor\\.ts)|\\.test\\.ts$' },
+      to: { path: '^src/providers/' },
+    },
+    {
+      name: 'console-sees-contracts',
+      severity: 'error',
+      from: { path: '^console/src/' },
+      to: { path: '^src/', pathNot: '^src/(http/contract/|spec/|lib/json\\.ts$)' },
+    },
+    client('lance', 'node_modules/(@lancedb|apache-arrow)', ['stores/lance']),
+    client('sqlite', '^bun:sqlite$', ['stores/sqlite']),
+    client('hono', 'node_modules/hono', ['http']),
+    client('sdk', 'node_modules/(openai|@anthropic-ai|ai|@ai-sdk)/', ['nowhere']),
+    client('parsers', 'node_modules/(unpdf|mammoth|parse5|mdast|csv-parse)', ['rag/ingest/parse']),
+    client('yaml', 'node_modules/yaml/', ['config']),
+    client('metrics-and-logs', 'node_modules/(pino|prom-client)/', ['telemetry']),
+    client('tokenizer', 'node_modules/gpt-tokenizer', ['providers']),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    builtInModules: { add: ['bun', 'bun:sqlite', 'bun:test', 'bun:ffi'] },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+  },
+};

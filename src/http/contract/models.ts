@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+/** A model as `GET /v1/models` lists it. */
+export const modelSchema = z.object({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.int(),
+  owned_by: z.string(),
+  kinds: z.array(z.enum(['chat', 'embedding', 'collection'])),
+  description: z.string().optional(),
+});
+
+/** The fields of a chat completions call that Sekisho reads; every other one passes through to a target of the same wire. */
+export const chatRequestSchema = z.looseObject({
+  model: z.string().describe('A route, provider/model, or rag/<collection>.'),
+  messages: z.array(z.looseObject({ role: z.string() })).min(1),
+  stream: z.boolean().optional(),
+});
+
+/** The fields of an embeddings call. */
+export const embeddingsRequestSchema = z.looseObject({
+  model: z.string(),
+  input: z.union([z.string(), z.array(z.string()).min(1).max(2_048)]),
+  encoding_format: z.enum(['float', 'base64']).optional(),
+  dimensions: z.int().optional(),
+});
+
+/** What an error looks like to every caller but those of `/v1/messages`. */
+export const errorSchema = z.object({
+  error: z.object({
+    message: z.string().describe('English or Japanese, by Accept-Language.'),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string().describe('See the reference of errors.'),
+    request_id: z.string(),
+  }),
+});
