@@ -58,5 +58,5 @@ test('C5: kill -9 under load loses no ledger row of a call that was answered in 
   const again = await startSekishoProcess({ config, dataFolder: folder });
   const health = await fetch(`${again.url}/health`);
   expect(health.status).toBe(200);
-  await again.stop();
+  await again.kill();
 }, 60_000);
