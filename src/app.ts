@@ -100,7 +100,11 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   // Gateway.
   const reach = settings.proxied ? undefined : createReach();
   const prices = readPrices(root);
-  const remotes = settings.providers.map((each) => remoteEntry(each, prices, reach));
+  const remotes = [
+    ...settings.providers.map((each) => remoteEntry(each, prices, { reach, trusted: true })),
+    // Model servers of this machine: on offer as soon as they answer.
+    ...settings.localServers.map((each) => remoteEntry(each, prices, { reach, trusted: false })),
+  ];
   const locals = [
     localEntry(createExtractiveProvider({ analyser, encoder }), EXTRACTIVE, 'chat'),
     localEntry(createStaticProvider({ encoder }), STATIC, 'embedding'),
@@ -225,11 +229,16 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   };
 }
 
-function remoteEntry(settings: ProviderSettings, prices: PriceBook, reach: ReturnType<typeof createReach> | undefined) {
+function remoteEntry(
+  settings: ProviderSettings,
+  prices: PriceBook,
+  { reach, trusted }: { reach: ReturnType<typeof createReach> | undefined; trusted: boolean },
+) {
   const provider = createRemoteProvider({ ...settings, ...(reach && { reach }) });
   const offered = createOfferedModels({ provider, given: settings.models, priced: prices.modelsOf(settings.name) });
   const entry: ProviderEntry = {
     provider,
+    trusted,
     models: offered.models,
     priceOf: (model) => settings.prices[model] ?? prices.priceOf(settings.name, model),
   };
@@ -239,7 +248,7 @@ function remoteEntry(settings: ProviderSettings, prices: PriceBook, reach: Retur
 /** A provider that answers inside this process, under one name and free of charge. */
 function localEntry(provider: Provider, model: string, kind: 'chat' | 'embedding'): ProviderEntry {
   const free = { inputPerMillion: 0, outputPerMillion: 0 };
-  return { provider, models: () => [{ model, kinds: [kind] }], priceOf: () => free };
+  return { provider, models: () => [{ model, kinds: [kind] }], priceOf: () => free, trusted: false };
 }
 
 /** A key that is bound to routes must name the collection's model among them. */

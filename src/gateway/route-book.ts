@@ -24,6 +24,8 @@ export interface ProviderEntry {
   /** Models on offer as far as known now; may grow while the process runs. */
   models: () => readonly KnownModel[];
   priceOf: (model: string) => Price | undefined;
+  /** Whether a model that is on no list may still be asked for by its bare name. */
+  trusted: boolean;
 }
 
 export interface RouteDefinition {
@@ -84,10 +86,10 @@ export function createRouteBook(options: {
   function bareModel(name: string): ResolvedTarget | undefined {
     const entry = options.providers.find(({ models }) => models().some(({ model }) => model === name));
     if (entry !== undefined) return targetOf(`${entry.provider.name}/${name}`);
-    // A single remote provider whose list cannot be had is trusted to know its own models.
-    const remote = options.providers.filter(({ provider }) => provider.listModels !== undefined && !isLocal(provider));
-    return remote.length === 1 && remote[0]?.models().length === 0
-      ? targetOf(`${remote[0].provider.name}/${name}`)
+    // A single provider whose list cannot be had is left to judge the name itself.
+    const [only, ...others] = options.providers.filter(({ trusted }) => trusted);
+    return only !== undefined && others.length === 0 && only.models().length === 0
+      ? targetOf(`${only.provider.name}/${name}`)
       : undefined;
   }
 
