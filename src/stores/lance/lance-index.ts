@@ -17,7 +17,7 @@ const MOST_HITS = 1000;
 /** More distinct terms than any question has; a pasted document is cut to its first terms. */
 const MOST_TERMS = 512;
 /** Partitions of the vector index that a query visits, of as many as the square root of the rows. */
-const PROBES = 40;
+const PROBES = 48;
 /** With a filter, the partitions visited at most until enough rows have matched. */
 const MOST_PROBES_FILTERED = 2000;
 

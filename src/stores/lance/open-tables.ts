@@ -4,7 +4,8 @@ import type { Connection, Table } from '@lancedb/lancedb';
 import { SLOT_COLUMN, chunkSchema, dimensionsOf } from './chunk-columns.ts';
 
 const MEBIBYTE = 1024 * 1024;
-const INDEX_CACHE_BYTES = Math.min(2048 * MEBIBYTE, Math.floor(totalmem() / 4));
+/** Partitions and postings are cached piece by piece; what upkeep has replaced stays until it is pushed out. */
+const INDEX_CACHE_BYTES = Math.min(1024 * MEBIBYTE, Math.floor(totalmem() / 8));
 const METADATA_CACHE_BYTES = 256 * MEBIBYTE;
 /** How long the commits of another process may stay unseen; our own are seen at once. */
 const READ_CONSISTENCY_SECONDS = 2;

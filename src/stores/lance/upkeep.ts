@@ -11,7 +11,7 @@ const FEW_COMMITS = 8;
 /** Beyond this upkeep does not wait for a quiet moment: each commit costs a query a tenth of a millisecond. */
 const MANY_COMMITS = 64;
 /** Beyond these rows it waits for nothing. A run costs by the rows of the table, so rows count by share. */
-const MANY_SHARE = 0.1;
+const MANY_SHARE = 0.25;
 const MANY_ROWS_AT_LEAST = 4096;
 const MANY_ROWS_AT_MOST = 20_000;
 const QUIET_MS = 1000;
@@ -20,8 +20,10 @@ const REST_PER_RUN = 10;
 const STOP_PATIENCE_MS = 5000;
 /** Below this an exact scan of the vectors is as fast as an index. */
 const EXACT_BELOW_ROWS = 10_000;
-/** Each upkeep appends a segment to the vector index, and every query visits all of them. */
+/** Each run appends a segment to the vector index, and every query visits all of them. */
 const MOST_SEGMENTS = 6;
+/** Partitions are cut for the rows of their day; so much growth makes them too large. */
+const MOST_GROWTH = 2;
 
 /** Keeps tables fast after writes, in the background. */
 export interface Upkeep {
@@ -41,6 +43,8 @@ interface Backlog {
   rows: number;
   /** Rows of the table when last looked at. */
   tableRows: number;
+  /** Rows for which the vector index was built, as far as this process knows. */
+  builtForRows?: number;
   /** Monotonic time before which only many rows start a run. */
   restUntilMs: number;
   quiet?: ReturnType<typeof setTimeout>;
@@ -77,7 +81,7 @@ export function createUpkeep(deps: {
       open.table.optimize({ cleanupOlderThan: new Date(deps.clock.nowMs() - KEEP_VERSIONS_MS) }),
     );
     backlog.tableRows = await open.table.countRows();
-    await tendVectorIndex(open.table, backlog.tableRows);
+    await tendVectorIndex(open.table, backlog);
     const endedMs = deps.clock.monotonicMs();
     backlog.restUntilMs = endedMs + (endedMs - startedMs) * REST_PER_RUN;
   }
@@ -134,13 +138,18 @@ export function createUpkeep(deps: {
   };
 }
 
-/** Builds the vector index when the table has grown into it, and again when it lies in too many segments. */
-async function tendVectorIndex(table: Table, rows: number): Promise<void> {
+/** Builds the vector index when the table has grown into it, and again when it has outgrown it. */
+async function tendVectorIndex(table: Table, backlog: Backlog): Promise<void> {
+  const rows = backlog.tableRows;
   if (rows < EXACT_BELOW_ROWS) return;
   const index: IndexConfig | undefined = (await table.listIndices()).find((each) => each.columns.includes('vector'));
-  if (index !== undefined && (index.numSegments ?? 1) <= MOST_SEGMENTS) return;
+  if (index !== undefined) {
+    backlog.builtForRows ??= rows;
+    if ((index.numSegments ?? 1) <= MOST_SEGMENTS && rows <= backlog.builtForRows * MOST_GROWTH) return;
+  }
   await table.createIndex('vector', {
     replace: true,
     config: Index.ivfFlat({ distanceType: 'dot', numPartitions: Math.round(Math.sqrt(rows)) }),
   });
+  backlog.builtForRows = rows;
 }
