@@ -33,8 +33,7 @@ export function createEventSource(
     reader.cancel().catch(() => undefined);
   }
 
-  function handOver(whole: Uint8Array): Buffer {
-    const run = Buffer.from(whole.buffer, whole.byteOffset, whole.byteLength);
+  function handOver(run: Buffer): Buffer {
     if (hasData(run)) watchdog.touch();
     watchdog.pause();
     return run;

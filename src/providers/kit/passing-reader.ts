@@ -31,7 +31,7 @@ export function createPassingReader(target: string, wire: PassingWire): RunReade
     const parts: StreamPart[] = [];
     const passed: Uint8Array[] = [];
     for (const piece of splitSse(run)) {
-      const data = wire.telling.test(latin1(piece)) ? (parseSse(piece)[0]?.data ?? '') : '';
+      const data = wire.telling.test(piece.toString('latin1')) ? (parseSse(piece)[0]?.data ?? '') : '';
       if (data === '') {
         passed.push(piece);
         continue;
@@ -57,7 +57,7 @@ export function createPassingReader(target: string, wire: PassingWire): RunReade
   }
 
   return {
-    read: (run) => (wire.telling.test(latin1(run)) ? readClosely(run) : { frame: { bytes: run, parts: [] }, ended: false }),
+    read: (run) => (wire.telling.test(run.toString('latin1')) ? readClosely(run) : { frame: { bytes: run, parts: [] }, ended: false }),
     get finished() {
       return wire.finished();
     },
@@ -71,8 +71,4 @@ export function createPassingReader(target: string, wire: PassingWire): RunReade
 function frameOf(passed: readonly Uint8Array[], parts: StreamPart[]): StreamFrame {
   const [only] = passed;
   return { bytes: passed.length === 1 && only !== undefined ? only : Buffer.concat(passed), parts };
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }

@@ -10,9 +10,6 @@ const DONE: IteratorResult<StreamFrame> = { value: undefined, done: true };
  * after a finish reason; in every other case with one error part. Returning early aborts the upstream. `next`
  * throws only caller_left.
  *
- * Written as one loop and not as generators around generators: each of those costs as much per event as all
- * that is done here.
- *
  * @throws SekishoError where the first run ends in an error: nothing has gone out, so another target may be tried.
  */
 export function streamFrames({ first, source }: OpenStream, target: string, reader: RunReader): AsyncIterable<StreamFrame> {
