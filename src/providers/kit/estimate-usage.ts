@@ -10,21 +10,27 @@ const SAMPLE_LENGTH = 100_000;
  * first needed: most upstreams report, and its tables take time and memory.
  */
 export async function estimateUsage(request: () => ChatRequest, answered: string): Promise<Usage> {
-  const { countTokens } = await import('gpt-tokenizer/encoding/o200k_base');
-  const count = (text: string): number => {
-    if (text.length <= SAMPLE_LENGTH) return countTokens(text);
-    return Math.ceil((countTokens(text.slice(0, SAMPLE_LENGTH)) * text.length) / SAMPLE_LENGTH);
-  };
   return {
     ...noUsage('estimated'),
-    inputTokens: count(promptOf(request)),
-    outputTokens: count(answered),
+    inputTokens: await countTokens(promptOf(request)),
+    outputTokens: await countTokens(answered),
   };
+}
+
+/** The same for an embedding call. */
+export async function estimateEmbeddingUsage(input: readonly string[]): Promise<Usage> {
+  return { ...noUsage('estimated'), inputTokens: await countTokens(input.join('\n')) };
 }
 
 /** The text of an answer, as far as it counts. */
 export function answeredText(parts: readonly ContentPart[]): string {
   return parts.map(textOf).join('');
+}
+
+async function countTokens(text: string): Promise<number> {
+  const tokeniser = await import('gpt-tokenizer/encoding/o200k_base');
+  if (text.length <= SAMPLE_LENGTH) return tokeniser.countTokens(text);
+  return Math.ceil((tokeniser.countTokens(text.slice(0, SAMPLE_LENGTH)) * text.length) / SAMPLE_LENGTH);
 }
 
 function promptOf(request: () => ChatRequest): string {

@@ -3,7 +3,8 @@ import { spliceJson } from '../../lib/json-splice.ts';
 import type { EmbeddingAnswer, EmbeddingCall } from '../../ports/provider.ts';
 import type { EmbeddingResult } from '../../spec/embedding.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import { noUsage } from '../../spec/usage.ts';
+import { estimateEmbeddingUsage } from '../kit/estimate-usage.ts';
+import { errorInAnswer } from '../kit/upstream-error.ts';
 import type { JsonAnswer } from '../kit/upstream.ts';
 import { findUsage } from './usage.ts';
 
@@ -21,9 +22,15 @@ export function embeddingBody(call: EmbeddingCall): string {
   });
 }
 
-/** The answer to an embedding call, decoded when asked for. */
-export function embeddingAnswer(call: EmbeddingCall, { json, text }: JsonAnswer): EmbeddingAnswer {
-  const usage = findUsage(json) ?? noUsage();
+/** The answer to an embedding call, decoded when asked for. @throws SekishoError where it holds no embeddings. */
+export async function embeddingAnswer(call: EmbeddingCall, { json, text }: JsonAnswer): Promise<EmbeddingAnswer> {
+  if (!Array.isArray(json['data'])) {
+    const { error } = json;
+    if (error !== undefined && error !== null) throw errorInAnswer(call.target, error);
+    const cause = new Error(`no embeddings: ${text.slice(0, 500)}`);
+    throw new SekishoError('upstream_broken', { values: { target: call.target }, cause });
+  }
+  const usage = findUsage(json) ?? (await estimateEmbeddingUsage(call.request.input));
   return {
     usage,
     ...(call.native?.wire === 'openai' && { native: { wire: 'openai' as const, text } }),

@@ -218,6 +218,18 @@ describe('streams', () => {
   });
 });
 
+test('embeddings: vectors in the order of the input, counted where the upstream is silent', async () => {
+  const request = { input: ['gate', '関所'] };
+  const at = { model: 'm', target: 'up/m', signal: new AbortController().signal };
+  answers = [() => Response.json({ data: [{ index: 1, embedding: [3, 4] }, { index: 0, embedding: [1, 2] }] })];
+  const answer = await provider().embed?.({ ...at, request });
+  expect(answer?.result().vectors.map((vector) => [...vector])).toEqual([[1, 2], [3, 4]]);
+  expect(answer?.usage).toMatchObject({ basis: 'estimated' });
+  expect(answer?.usage.inputTokens).toBeGreaterThan(1);
+  answers = [() => Response.json({ error: { message: 'no' } })];
+  expect((await failure(provider().embed?.({ ...at, request }))).code).toBe('upstream_failed');
+});
+
 test('models are listed', async () => {
   answers = [() => Response.json({ data: [{ id: 'a' }, { id: 7 }, { id: 'b' }] })];
   expect(await provider().listModels?.(new AbortController().signal)).toEqual(['a', 'b']);
