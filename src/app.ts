@@ -23,7 +23,7 @@ import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
 import { systemClock } from './lib/clock.ts';
 import { Secret } from './lib/secret.ts';
 import { systemSleep } from './lib/sleep.ts';
-import { createStaticEncoder } from './nlp/embed/static-encoder.ts';
+import { createLazyEncoder } from './nlp/embed/lazy-encoder.ts';
 import { createTextAnalyser } from './nlp/text-analyser.ts';
 import type { Provider } from './ports/provider.ts';
 import { createExtractiveProvider } from './providers/extractive/extractive-provider.ts';
@@ -40,7 +40,7 @@ import { createRetrieve } from './rag/retrieve/retrieve.ts';
 import { ragMigrations } from './rag/schema.ts';
 import { SekishoError } from './spec/errors.ts';
 import { DEFAULT_TENANT } from './spec/ids.ts';
-import { createLanceIndex } from './stores/lance/lance-index.ts';
+import { createLazyIndex } from './stores/lance/lazy-index.ts';
 import { createMemoryCounterStore } from './stores/memory/memory-counter-store.ts';
 import { createSqliteDatabase, migrate } from './stores/sqlite/sqlite-database.ts';
 import { createLog } from './telemetry/log.ts';
@@ -87,11 +87,14 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   const database = createSqliteDatabase({ path: folder.database });
   await migrate(database, [...accessMigrations, ...gatewayMigrations, ...ragMigrations]);
   const counters = createMemoryCounterStore();
-  const index = createLanceIndex({ folder: folder.index, log: (message, details) => log.warn(message, details) });
+  const index = createLazyIndex(async () => {
+    const { createLanceIndex } = await import('./stores/lance/lance-index.ts');
+    return createLanceIndex({ folder: folder.index, log: (message, details) => log.warn(message, details) });
+  });
 
   // Text processing that runs inside this process.
   const analyser = createTextAnalyser();
-  const encoder = createStaticEncoder(readFileSync(join(root, 'models/static-en-ja/model.bin')));
+  const encoder = createLazyEncoder(STATIC, () => readFileSync(join(root, 'models/static-en-ja/model.bin')));
 
   // Access.
   const keys = createKeys({ database, clock, ...(settings.adminKey && { adminKey: settings.adminKey }) });
@@ -135,7 +138,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     index,
     analyser,
     gateway,
-    countTokens: encoder.countTokens,
+    countTokens: (text) => encoder.countTokens(text),
     embeddingRoute: settings.embeddingRoute,
     fingerprintOf: (route) => (route === STATIC ? `${encoder.id}@${encoder.fingerprint}` : route),
   });
@@ -202,7 +205,10 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   const background = new AbortController();
   const settling = ingest
     .resume(background.signal)
-    .then(() => indexHandbook({ ingest, root, signal: background.signal, ...hooks }))
+    .then(() => {
+      const { signal } = background;
+      return settings.handbook ? indexHandbook({ ingest, root, marker: folder.handbook, signal, ...hooks }) : undefined;
+    })
     .catch((error: unknown) => log.error('background_ingest_failed', { error }));
   if (folder.isNew) await settling;
 
@@ -217,7 +223,10 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     cliKey,
     stop: async (drainMs = 0) => {
       draining = true;
-      await Promise.race([server.stop(false), Bun.sleep(drainMs)]);
+      // A connection that is only kept alive is no work; what counts is requests without an answer's end.
+      for (const endMs = clock.monotonicMs() + drainMs; server.pendingRequests > 0 && clock.monotonicMs() < endMs; ) {
+        await Bun.sleep(10);
+      }
       await server.stop(true);
       background.abort();
       await settling;

@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ingestFiles } from './rag/ingest/ingest-files.ts';
 import type { Ingest } from './rag/ingest/ingest-documents.ts';
@@ -18,6 +19,8 @@ const LANGUAGES = ['en', 'ja'];
 export async function indexHandbook(options: {
   ingest: Pick<Ingest, 'index'>;
   root: string;
+  /** File that remembers what was indexed, so that an unchanged handbook costs reading it. */
+  marker: string;
   signal: AbortSignal;
   onHandbookProgress?: (done: number, total: number) => void;
 }): Promise<void> {
@@ -30,7 +33,11 @@ export async function indexHandbook(options: {
   }
   if (pages.length === 0) return;
   const files = await Promise.all(pages.map(async ({ name, path }) => ({ name, bytes: await readFile(path) })));
-  await ingestFiles(options.ingest, {
+  const hash = createHash('sha256');
+  for (const { name, bytes } of files) hash.update(`${name}\0${bytes.length}\0`).update(bytes);
+  const digest = hash.digest('hex');
+  if (existsSync(options.marker) && (await readFile(options.marker, 'utf8')) === digest) return;
+  const outcome = await ingestFiles(options.ingest, {
     principal: {
       tenantId: DEFAULT_TENANT,
       keyId: 'key_process',
@@ -45,4 +52,5 @@ export async function indexHandbook(options: {
     requestId: newId('req'),
     ...(options.onHandbookProgress && { onProgress: options.onHandbookProgress }),
   });
+  if (outcome.failed.length === 0) await writeFile(options.marker, digest);
 }

@@ -80,6 +80,10 @@ export const configSchema = z
     embedding: z
       .strictObject({ route: z.string().optional().describe('Model for new collections. Default: static-en-ja.') })
       .optional(),
+    handbook: z
+      .boolean()
+      .optional()
+      .describe('Whether the pages about Sekisho itself are kept in the collection handbook. Default true.'),
     logging: z
       .strictObject({
         level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),

@@ -21,6 +21,7 @@ export interface Settings {
   answerRoute: string;
   embeddingRoute: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  handbook: boolean;
   /** True where the upstream calls go through a proxy, so that reaching the host itself proves nothing. */
   proxied: boolean;
 }
@@ -100,6 +101,7 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       answerRoute: config.answers?.route ?? 'extractive',
       embeddingRoute: config.embedding?.route ?? 'static-en-ja',
       logLevel: overrides.logLevel ?? level ?? config.logging?.level ?? 'info',
+      handbook: config.handbook ?? true,
       proxied: ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => environment.get(name)),
     },
   };

@@ -34,6 +34,7 @@ const FREE: Reservation = { remaining: {}, settle: () => Promise.resolve() };
 /** Limits and budgets of keys over shared counters; the money already spent is read from the ledger once per month. */
 export function createAdmission(options: { counters: CounterStore; ledger: Ledger; clock: Clock }): Admission {
   const { counters, ledger, clock } = options;
+  const monthOf = createMonthOf();
   const seeded = new Map<string, Promise<void>>();
 
   /** Budgets live in the counters; what the ledger knows of the month goes in before the first take. */
@@ -76,7 +77,7 @@ export function createAdmission(options: { counters: CounterStore; ledger: Ledge
         takes.push({ name: 'concurrency', key: `open:${keyId}`, amount: 1, limit: concurrency });
       }
       if (budgetMicros !== undefined) {
-        const month = new Date(clock.nowMs()).toISOString().slice(0, 7);
+        const month = monthOf(clock.nowMs());
         await seedBudget(principal, month);
         const amount = dearest(plan, estimate);
         takes.push({ name: 'budget', key: `budget:${keyId}:${month}`, amount, limit: budgetMicros });
@@ -101,6 +102,20 @@ export function createAdmission(options: { counters: CounterStore; ledger: Ledge
         },
       };
     },
+  };
+}
+
+/** The calendar month in UTC, as 2026-11; made anew only when the day changes. */
+function createMonthOf(): (nowMs: number) => string {
+  let day = -1;
+  let month = '';
+  return (nowMs) => {
+    const today = Math.floor(nowMs / 86_400_000);
+    if (today !== day) {
+      day = today;
+      month = new Date(nowMs).toISOString().slice(0, 7);
+    }
+    return month;
   };
 }
 

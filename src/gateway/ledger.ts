@@ -1,4 +1,4 @@
-import type { Database, SqlValue } from '../ports/database.ts';
+import type { Database, SqlValue, Statement } from '../ports/database.ts';
 import type { KeyId, TenantId } from '../spec/ids.ts';
 import type { LedgerEntry } from '../spec/ledger.ts';
 import type { Micros } from '../spec/money.ts';
@@ -35,7 +35,9 @@ const COLUMNS = [
   'input_tokens', 'output_tokens', 'cached_input_tokens', 'cache_write_tokens', 'reasoning_tokens', 'usage_basis',
   'cost_micros', 'outcome', 'error_code', 'attempts', 'streamed', 'duration_ms', 'first_byte_ms',
 ];
-const INSERT = `INSERT INTO ledger (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`;
+const ROW = `(${COLUMNS.map(() => '?').join(', ')})`;
+/** Rows per statement: a power of two, so that few statements are prepared, below what a statement may bind. */
+const ROWS = [16, 4, 1];
 
 /** The append-only record of usage and cost, over any database. */
 export function createLedger(database: Database): Ledger {
@@ -47,7 +49,7 @@ export function createLedger(database: Database): Ledger {
         const entries: LedgerEntry[] = [];
         const written = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
           group = undefined;
-          return database.batch(entries.map((each) => ({ sql: INSERT, params: paramsOf(each) })));
+          return database.batch(inserts(entries));
         });
         group = { entries, written };
       }
@@ -74,6 +76,19 @@ export function createLedger(database: Database): Ledger {
         keyId === undefined ? [tenantId, fromMs, toMs] : [tenantId, fromMs, toMs, keyId],
       ),
   };
+}
+
+/** The entries as few statements, of a handful of shapes that stay prepared. */
+function inserts(entries: readonly LedgerEntry[]): Statement[] {
+  const statements: Statement[] = [];
+  for (let from = 0; from < entries.length; ) {
+    const rows = ROWS.find((size) => size <= entries.length - from) ?? 1;
+    const values = Array.from({ length: rows }, () => ROW).join(', ');
+    const params = entries.slice(from, from + rows).flatMap(paramsOf);
+    statements.push({ sql: `INSERT INTO ledger (${COLUMNS.join(', ')}) VALUES ${values}`, params });
+    from += rows;
+  }
+  return statements;
 }
 
 function paramsOf(entry: LedgerEntry): SqlValue[] {

@@ -6,7 +6,7 @@ export const gatewayMigrations: Migration[] = [
     id: 'gateway-001-ledger',
     sql: [
       `CREATE TABLE ledger (
-        id TEXT PRIMARY KEY,
+        id TEXT NOT NULL,
         request_id TEXT NOT NULL,
         tenant_id TEXT NOT NULL,
         key_id TEXT NOT NULL,
@@ -32,7 +32,6 @@ export const gatewayMigrations: Migration[] = [
         first_byte_ms DOUBLE PRECISION
       )`,
       'CREATE INDEX ledger_of_key ON ledger (key_id, at_ms)',
-      'CREATE INDEX ledger_of_tenant ON ledger (tenant_id, at_ms)',
     ],
   },
 ];

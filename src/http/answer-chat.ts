@@ -23,6 +23,7 @@ export function answerChat(context: HttpContext, { dialect, body, answer, stream
   const route = facts.route;
   const encoding = { route, request: body.json };
   const headers: Record<string, string> = {
+    'x-sekisho-request-id': context.get('requestId'),
     'x-sekisho-route': headerValue(route),
     'x-sekisho-target': headerValue(facts.target),
     'x-sekisho-cache': 'miss',

@@ -12,7 +12,8 @@ export function openRequest(clock: Clock): MiddlewareHandler<HttpEnv> {
     context.set('startedMs', clock.monotonicMs());
     context.set('language', languageOf(context.req.header('accept-language')));
     await next();
-    context.res.headers.set('x-sekisho-request-id', requestId);
+    // The busy routes make their answer with the header on it; adding it to a finished one is dearer.
+    if (!context.res.headers.has('x-sekisho-request-id')) context.res.headers.set('x-sekisho-request-id', requestId);
   };
 }
 
