@@ -1,6 +1,6 @@
 const ASCII_ONLY = /^[\0-\x7f]*$/;
-/** Soft hyphen, zero-width characters, direction marks, word joiner, byte order mark, variation selectors. */
-const INVISIBLE = /[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff]/g;
+/** Soft hyphen, zero-width characters, direction marks, word joiner, byte order mark, variation selectors, tags. */
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}+/gu;
 
 /** True where every code unit is ASCII. */
 export function isAscii(text: string): boolean {

@@ -1,8 +1,10 @@
-import type { TextAnalyser } from '../../ports/text-analyser.ts';
+import type { Sentence, TextAnalyser } from '../../ports/text-analyser.ts';
 import type { PassageInput } from '../../spec/chat.ts';
 
 const MOST_PASSAGES = 100;
 const MOST_SENTENCES = 2_000;
+/** A row says something when it holds more than a key and a value. */
+const FEWEST_ROW_TERMS = 5;
 const ENDS_AS_QUESTION = /[?？]["'”’」』)）]*$/;
 
 /** One sentence that could be the answer, with what scoring needs to know of it. */
@@ -17,7 +19,7 @@ export interface Candidate {
   /** Its terms in order, and how often each occurs. */
   terms: readonly string[];
   termCounts: ReadonlyMap<string, number>;
-  /** False for headings, questions, table rows and code: they may support an answer, never be one. */
+  /** False for headings, questions, heads of tables and code: they may support an answer, never be one. */
   eligible: boolean;
 }
 
@@ -27,29 +29,38 @@ export function candidatesOf(passages: readonly PassageInput[], analyser: TextAn
   for (const [index, passage] of passages.slice(0, MOST_PASSAGES).entries()) {
     for (const [ordinal, sentence] of analyser.sentences(passage.content).entries()) {
       if (candidates.length >= MOST_SENTENCES) return candidates;
-      const terms = analyser.terms(sentence.text);
+      const span = withoutPipes(sentence);
+      const terms = analyser.terms(span.text);
       const termCounts = new Map<string, number>();
       for (const term of terms) termCounts.set(term, (termCounts.get(term) ?? 0) + 1);
       candidates.push({
         passage: index,
-        start: sentence.start,
-        end: sentence.end,
-        text: sentence.text,
+        ...span,
         ordinal,
         terms,
         termCounts,
-        eligible: isEligible(passage.content, sentence.start, sentence.text, terms.length),
+        eligible: isEligible(passage.content, span, terms.length),
       });
     }
   }
   return candidates;
 }
 
-function isEligible(content: string, start: number, text: string, termCount: number): boolean {
+/** A row of a table, or a piece of one, without the bars at its ends; any other sentence as it is. */
+function withoutPipes({ start, end, text }: Sentence): Sentence {
+  const lead = /^\|\s*/.exec(text)?.[0].length ?? 0;
+  const kept = text.endsWith('|') ? text.slice(lead, -1).trimEnd() : text.slice(lead);
+  if (kept === '') return { start, end, text };
+  return { start: start + lead, end: start + lead + kept.length, text: kept };
+}
+
+function isEligible(content: string, { start, end, text }: Sentence, termCount: number): boolean {
   if (termCount < 2 || ENDS_AS_QUESTION.test(text)) return false;
-  if (/^(?:\||```|~~~|[-=*_\s]+$)/.test(text)) return false;
+  if (/^(?:```|~~~|[-=*_:|\s]+$)/.test(text)) return false;
   const lineStart = content.lastIndexOf('\n', start - 1) + 1;
-  if (/^\s*#{1,6}\s/.test(content.slice(lineStart, Math.min(start + 1, lineStart + 12)))) return false;
+  const lead = content.slice(lineStart, Math.min(start, lineStart + 12));
+  if (/^\s*#{1,6}\s/.test(lead)) return false;
+  if (lead.startsWith('|')) return termCount >= FEWEST_ROW_TERMS && !/^[^\n]*\n\s*\|[\s:|-]+(?:\n|$)/.test(content.slice(end, end + 200));
   const ends = /[.!。！｡:：]["'”’」』)）*_`]*$/.test(text);
   return ends || text.length >= 20;
 }

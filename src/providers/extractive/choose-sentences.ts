@@ -41,7 +41,7 @@ const LEAST_CONFIDENCE = -0.75;
 const CROSS_ORDERING: Partial<Evidence> = { dense: 8, passageDense: 3, sentence: 3, rank: 1, cue: 0.4 };
 const CROSS_LEAST_DENSE = 0.36;
 const CROSS_DENSE_SLOPE = 10;
-const CROSS_WORD_SLOPE = 4;
+const CROSS_WORD_SLOPE = 2;
 
 /** The sentences to answer with, best first; none where the passages do not answer. */
 export function chooseSentences(

@@ -76,6 +76,12 @@ describe('answers', () => {
     expect(textOf(result)).not.toContain('#');
   });
 
+  test('a row of a table is quoted without its bars, its head never', async () => {
+    const content = '| word | what it says of the harbour |\n|---|---|\n| pilot | guides foreign ships into harbour at night |';
+    const result = await ask('Which word guides foreign ships into the harbour?', [{ id: 'table', content }]);
+    expect(textOf(result)).toBe('pilot | guides foreign ships into harbour at night');
+  });
+
   test('the same sentence in two passages is quoted once', async () => {
     const result = await ask('When was the tower of Aldermoor finished?', [TOWER, { ...TOWER, id: 'copy' }]);
     expect(result.citations).toHaveLength(1);

@@ -30,9 +30,9 @@ const KINDS: readonly (readonly [AnswerKind, RegExp])[] = [
 ];
 
 const ENGLISH_ASKING =
-  /\b(?:what|which|who|whom|whose|when|where|why|how (?:many|much|long|far|often|old|do|does|can|to)|how|did|does|do|please|tell me|explain|describe)\b/gi;
+  /\b(?:what|which|who|whom|whose|when|where|why|how (?:many|much|long|far|often|old|do|does|can|to)|how|did|does|do|please|tell me|explain|describe|mean|means|meaning)\b/gi;
 const JAPANESE_ASKING =
-  /(?:について)?(?:教えて(?:下さい|ください)?|説明して(?:下さい|ください)?|述べよ|答えよ)|とは(?=何|なん|[?？。]|$)|(?:何|なん)(?:です|でしょう|だ|か|と|が|を|に|の)|何|誰|だれ|いつ|どこ|どれくらい|どのくらい|どれ|どの|どんな|どのような|どう|なぜ|いくつ|いくら|(?:でしょう|です|ます|ました|でした|だろう|のか|か)(?:[?？。]|$)/g;
+  /の?意味(?=は|を|$|[?？])|(?:について)?(?:教えて(?:下さい|ください)?|説明して(?:下さい|ください)?|述べよ|答えよ)|とは(?=何|なん|[?？。]|$)|(?:何|なん)(?:です|でしょう|だ|か|と|が|を|に|の)|何|誰|だれ|いつ|どこ|どれくらい|どのくらい|どれ|どの|どんな|どのような|どう|なぜ|いくつ|いくら|(?:でしょう|です|ます|ました|でした|だろう|のか|か)(?:[?？。]|$)/g;
 
 /** The question of a conversation: the text of its last user message, at most 8,000 code units. */
 export function questionOf(messages: readonly Message[]): string {
@@ -52,8 +52,8 @@ export function readQuestion(text: string): Question {
 }
 
 function definedThing(question: string): string | undefined {
-  const english = /^\s*(?:what(?:'s| is| are| was| were)|define|explain)\s+(?:an?\s+|the\s+)?([^?]{1,60}?)\s*[?.]*\s*$/i.exec(question);
-  const japanese = /^\s*([^、。?？]{1,40}?)(?:とは|って)(?:何|なん|どんな|どういう|\s*[?？]|\s*$)/.exec(question);
+  const english = /^\s*(?:what(?:'s| is| are| was| were| does| do)|define|explain)\s+(?:an?\s+|the\s+)?([^?]{1,60}?)(?:\s+mean)?\s*[?.]*\s*$/i.exec(question);
+  const japanese = /^\s*([^、。?？]{1,40}?)(?:とは|って|の意味は)(?:何|なん|どんな|どういう|\s*[?？]|\s*$)/.exec(question);
   const thing = (english?.[1] ?? japanese?.[1])?.trim().toLowerCase();
   return thing === undefined || thing === '' ? undefined : thing;
 }
