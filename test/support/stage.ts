@@ -49,6 +49,7 @@ export async function startStage(): Promise<Stage> {
   const server = await startSekisho({
     config: {
       discover: false,
+      handbook: false,
       retry: { attempts: 2, base_delay_ms: 1, max_delay_ms: 20 },
       providers: {
         up: { ...openaiWire, base_url: upstream.baseUrl, models },
