@@ -154,6 +154,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     gateway,
     retrieve,
     analyser,
+    encoder,
     clock,
     answerRoute: settings.answerRoute,
     onAnswered: ({ requestId, collection }, outcome, timingsMs) =>

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import type { RetrieveTimings } from '../../src/rag/retrieve/retrieve.ts';
 import { bulkCorpus, bulkQuestions } from './bulk.ts';
@@ -20,6 +20,8 @@ interface Latency {
   p50Ms: number;
   p99Ms: number;
   perSecond: number;
+  /** Of all threads of the process: what a query costs whatever else runs on the machine. */
+  cpuMsPerQuery: number;
   stepsP50Ms: Record<string, number>;
 }
 
@@ -47,8 +49,9 @@ async function main(): Promise<void> {
 
     const indexSeconds = searchable.indexMs / 1000;
     const rssMegabytes = process.memoryUsage().rss / 1e6;
-    results.push({ chunks: searchable.chunks, indexSeconds, single, together, recall, appended, rssMegabytes });
-    console.log(`\n${searchable.chunks} chunks, ingested in ${indexSeconds.toFixed(1)} s, RSS ${rssMegabytes.toFixed(0)} MB`);
+    const load = loadavg()[0] ?? 0;
+    results.push({ load, chunks: searchable.chunks, indexSeconds, single, together, recall, appended, rssMegabytes });
+    console.log(`\n${searchable.chunks} chunks, ingested in ${indexSeconds.toFixed(1)} s, RSS ${rssMegabytes.toFixed(0)} MB, load ${load.toFixed(1)}`);
     console.log(`  one at a time     ${show(single)}`);
     console.log(`  ${AT_ONCE} at once         ${show(together)}`);
     console.log(`  after ${SMALL_APPENDS} appends  ${show(appended)}`);
@@ -73,11 +76,14 @@ async function run(searchable: Searchable, questions: readonly string[], atOnce:
     }
   };
   const startedMs = performance.now();
+  const startedCpu = process.cpuUsage();
   await Promise.all(Array.from({ length: atOnce }, worker));
+  const cpu = process.cpuUsage(startedCpu);
   return {
     p50Ms: percentile(totals, 0.5),
     p99Ms: percentile(totals, 0.99),
     perSecond: questions.length / ((performance.now() - startedMs) / 1000),
+    cpuMsPerQuery: (cpu.user + cpu.system) / 1000 / questions.length,
     stepsP50Ms: Object.fromEntries([...steps].map(([step, values]) => [step, percentile(values, 0.5)])),
   };
 }
@@ -115,9 +121,10 @@ async function appendOneByOne(searchable: Searchable, texts: readonly string[]):
   for (const row of bulkCorpus(texts, SMALL_APPENDS, 3)) await searchable.add([{ ...row, id: `new-${row.id}` }]);
 }
 
-function show({ p50Ms, p99Ms, perSecond, stepsP50Ms }: Latency): string {
+function show({ p50Ms, p99Ms, perSecond, cpuMsPerQuery, stepsP50Ms }: Latency): string {
   const steps = Object.entries(stepsP50Ms).map(([step, ms]) => `${step.replace('Ms', '')} ${ms.toFixed(1)}`);
-  return `p50 ${p50Ms.toFixed(1)} ms  p99 ${p99Ms.toFixed(1)} ms  ${perSecond.toFixed(0)}/s  (${steps.join(', ')})`;
+  const figures = `p50 ${p50Ms.toFixed(1)} ms  p99 ${p99Ms.toFixed(1)} ms  ${perSecond.toFixed(0)}/s`;
+  return `${figures}  CPU ${cpuMsPerQuery.toFixed(1)} ms  (${steps.join(', ')})`;
 }
 
 await main();

@@ -33,9 +33,9 @@ async function main(): Promise<void> {
   await mkdir(results, { recursive: true });
   await Bun.write(join(results, 'quality.json'), JSON.stringify(rows, null, 1));
 
-  console.log('| set | system | hit@1 | MRR | nDCG@10 | recall@10 |\n|---|---|---|---|---|---|');
+  console.log('| set | system | hit@1 | hit@10 | MRR | nDCG@10 | recall@10 |\n|---|---|---|---|---|---|---|');
   for (const { set, system, figures } of rows) {
-    const cells = [figures.hit1, figures.mrr, figures.ndcg10, figures.recall10].map((value) => value.toFixed(4));
+    const cells = [figures.hit1, figures.hit10, figures.mrr, figures.ndcg10, figures.recall10].map((value) => value.toFixed(4));
     console.log(`| ${set} | ${system} | ${cells.join(' | ')} |`);
   }
 }

@@ -12,6 +12,7 @@ export const STREAM_HEADERS = {
  */
 export function streamBody(source: AsyncIterable<Uint8Array>, onEnd: () => void): ReadableStream<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
+  let started = false;
   let ended = false;
   const end = (): void => {
     if (!ended) onEnd();
@@ -20,6 +21,7 @@ export function streamBody(source: AsyncIterable<Uint8Array>, onEnd: () => void)
   return new ReadableStream<Uint8Array>(
     {
       pull: async (controller) => {
+        started = true;
         try {
           const { value, done } = await iterator.next();
           if (done !== true) return controller.enqueue(value);
@@ -37,6 +39,8 @@ export function streamBody(source: AsyncIterable<Uint8Array>, onEnd: () => void)
       },
       cancel: async () => {
         end();
+        // A generator that was never started would skip its cleanup, so it is started first.
+        if (!started) iterator.next().catch(() => undefined);
         await iterator.return?.().catch(() => undefined);
       },
     },
