@@ -8,7 +8,8 @@ const DRAIN_MS = 10_000;
 /** Starts the server and stays until a signal ends it. A second signal ends it at once. */
 export async function serve(input: CommandInput): Promise<number> {
   const { terminal } = input;
-  const settings = settingsOf(input);
+  // A person at a terminal is told what needs attention; whatever collects logs is told everything.
+  const settings = settingsOf(input, process.stderr.isTTY ? { usualLogLevel: 'warn' } : {});
   const sekisho = await startSekisho(settings, {
     onHandbookProgress: (done, total) => terminal.progress('Indexing the handbook', done, total),
   });

@@ -40,6 +40,8 @@ export interface SettingsOverrides {
   /** A configuration given as an object, in place of the file. */
   config?: FileConfig;
   logLevel?: Settings['logLevel'];
+  /** The level where neither environment nor file names one. */
+  usualLogLevel?: Settings['logLevel'];
 }
 
 export type SettingsAnswer = { settings: Settings } | { path: string; problems: ConfigProblem[] };
@@ -100,7 +102,7 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       retry,
       answerRoute: config.answers?.route ?? 'extractive',
       embeddingRoute: config.embedding?.route ?? 'static-en-ja',
-      logLevel: overrides.logLevel ?? level ?? config.logging?.level ?? 'info',
+      logLevel: overrides.logLevel ?? level ?? config.logging?.level ?? overrides.usualLogLevel ?? 'info',
       handbook: config.handbook ?? true,
       proxied: ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => environment.get(name)),
     },

@@ -41,5 +41,7 @@ function isDefinition(sentence: string, thing: string): boolean {
   const at = lower.indexOf(thing);
   if (thing === '' || at < 0 || at > 24) return false;
   const after = lower.slice(at + thing.length, at + thing.length + 80);
+  // Part of a longer name (SEKISHO_DATA) is another thing.
+  if (/^[\w-]/.test(after) && /\w$/.test(thing)) return false;
   return /^[^.。]{0,40}?\b(?:is|are|was|were|means|refers to)\b/.test(after) || /^(?:[(（「『][^)）]{0,60}[)）」』])?[」』]?(?:とは|は|って)/.test(after);
 }
