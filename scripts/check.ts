@@ -23,7 +23,11 @@ const GATES: Gate[] = [
     looked: /[1-9]\d+ modules/,
   },
   { name: 'dead code', command: [bin('knip'), '--no-progress'] },
-  { name: 'generated docs', command: [process.execPath, 'scripts/generate-docs.ts', '--check'], looked: /[1-9]\d* pages/ },
+  {
+    name: 'generated docs',
+    command: [process.execPath, 'scripts/generate-docs.ts', '--check'],
+    looked: /[1-9]\d* pages/,
+  },
 ];
 
 const only = process.argv.slice(2);
@@ -32,15 +36,21 @@ for (const gate of GATES) {
   if (only.length > 0 && !only.includes(gate.name)) continue;
   const startedMs = performance.now();
   const [tool = ''] = gate.command;
-  const run = existsSync(tool)
-    ? Bun.spawnSync(gate.command, { cwd: root, stdout: 'pipe', stderr: 'pipe' })
-    : undefined;
+  const run = existsSync(tool) ? Bun.spawnSync(gate.command, { cwd: root, stdout: 'pipe', stderr: 'pipe' }) : undefined;
   const output = run === undefined ? `${tool} is missing` : `${run.stdout.toString()}${run.stderr.toString()}`;
   const blind = run?.exitCode === 0 && gate.looked !== undefined && !gate.looked.test(output);
   const green = run?.exitCode === 0 && !blind;
   if (!green) red++;
   console.log(`${green ? '✓' : '✗'} ${gate.name} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
   if (blind) console.log('  The gate looked at nothing.');
-  if (!green) console.log(output.trimEnd().split('\n').slice(-60).map((line) => `  ${line}`).join('\n'));
+  if (!green)
+    console.log(
+      output
+        .trimEnd()
+        .split('\n')
+        .slice(-60)
+        .map((line) => `  ${line}`)
+        .join('\n'),
+    );
 }
 process.exitCode = red === 0 ? 0 : 1;

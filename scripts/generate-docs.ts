@@ -28,7 +28,8 @@ function fields(schema: JsonObject, path: string): string[] {
   for (const [name, inner] of Object.entries(properties)) {
     if (isJsonObject(inner)) rows.push(...fields(inner, path === '' ? name : `${path}.${name}`));
   }
-  if (isJsonObject(schema['additionalProperties'])) rows.push(...fields(schema['additionalProperties'], `${path}.<name>`));
+  if (isJsonObject(schema['additionalProperties']))
+    rows.push(...fields(schema['additionalProperties'], `${path}.<name>`));
   return [...new Set(rows)];
 }
 

@@ -225,7 +225,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     stop: async (drainMs = 0) => {
       draining = true;
       // A connection that is only kept alive is no work; what counts is requests without an answer's end.
-      for (const endMs = clock.monotonicMs() + drainMs; server.pendingRequests > 0 && clock.monotonicMs() < endMs; ) {
+      for (const endMs = clock.monotonicMs() + drainMs; server.pendingRequests > 0 && clock.monotonicMs() < endMs;) {
         await Bun.sleep(10);
       }
       await server.stop(true);

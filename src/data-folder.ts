@@ -30,7 +30,9 @@ export function ownerOf(path: string): Owner | undefined {
   const owner = parseJson(readFileSync(file, 'utf8'));
   if (!isJsonObject(owner)) return undefined;
   const pid = numberAt(owner, 'pid');
-  return pid !== undefined && pid !== process.pid && isAlive(pid) ? { pid, url: stringAt(owner, 'url') ?? '' } : undefined;
+  return pid !== undefined && pid !== process.pid && isAlive(pid)
+    ? { pid, url: stringAt(owner, 'url') ?? '' }
+    : undefined;
 }
 
 /**

@@ -24,7 +24,9 @@ export async function indexHandbook(options: {
   signal: AbortSignal;
   onHandbookProgress?: (done: number, total: number) => void;
 }): Promise<void> {
-  const folders = LANGUAGES.map((language) => join(options.root, 'docs', language)).filter((folder) => existsSync(folder));
+  const folders = LANGUAGES.map((language) => join(options.root, 'docs', language)).filter((folder) =>
+    existsSync(folder),
+  );
   const pages: { name: string; path: string }[] = [];
   for (const folder of folders) {
     for await (const file of findFiles([folder])) {

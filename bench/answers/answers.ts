@@ -7,10 +7,29 @@ import { createExtractiveProvider } from '../../src/providers/extractive/extract
 import type { ChatResult, PassageInput } from '../../src/spec/chat.ts';
 import { createBm25 } from './bm25.ts';
 
-interface Paragraph { id: string; title: string; text: string }
-interface Asked { text: string; relevant: string[]; answers: string[] }
-interface Case { question: string; answers: string[]; passages: PassageInput[] }
-interface Tally { asked: number; answered: number; first: number; any: number; sentences: number; ms: number[] }
+interface Paragraph {
+  id: string;
+  title: string;
+  text: string;
+}
+interface Asked {
+  text: string;
+  relevant: string[];
+  answers: string[];
+}
+interface Case {
+  question: string;
+  answers: string[];
+  passages: PassageInput[];
+}
+interface Tally {
+  asked: number;
+  answered: number;
+  first: number;
+  any: number;
+  sentences: number;
+  ms: number[];
+}
 
 const ROOT = join(import.meta.dir, '../..');
 const DATA = join(ROOT, '../shared/data/retrieval');
@@ -24,7 +43,10 @@ const PASSAGES = 5;
 const analyser = createTextAnalyser();
 
 function readLines<Row>(file: string): Row[] {
-  return readFileSync(join(DATA, file), 'utf8').trim().split('\n').map((line): Row => JSON.parse(line));
+  return readFileSync(join(DATA, file), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line): Row => JSON.parse(line));
 }
 
 /** The questions of one set with their gold paragraph, with paragraphs of other articles, and with random ones. */
@@ -64,11 +86,15 @@ async function measure(cases: readonly Case[], encoder: StaticTextEncoder | unde
     const messages = [{ role: 'user' as const, parts: [{ type: 'text' as const, text: question }] }];
     const startedMs = performance.now();
     const answer = await provider.chat?.({
-      model: 'sentences', target: 'bench', signal: new AbortController().signal, request: () => ({ messages, passages }),
+      model: 'sentences',
+      target: 'bench',
+      signal: new AbortController().signal,
+      request: () => ({ messages, passages }),
     });
     tally.ms.push(performance.now() - startedMs);
-    const quoted = (answer?.result().citations ?? []).map(({ sentence }: NonNullable<ChatResult['citations']>[number]) =>
-      plain(sentence));
+    const quoted = (answer?.result().citations ?? []).map(
+      ({ sentence }: NonNullable<ChatResult['citations']>[number]) => plain(sentence),
+    );
     const holds = (sentence: string): boolean => answers.some((text) => sentence.includes(text));
     tally.asked++;
     if (quoted.length > 0) tally.answered++;
@@ -96,22 +122,34 @@ if (!existsSync(DATA)) {
   console.log('No evaluation data beside the repository (../shared/data/retrieval): nothing to measure.');
 } else {
   const encoder = readEncoder();
-  console.log('| set | encoder | questions | answered | right, when answered | first sentence holds it | any holds it | ' +
-    'sentences | answered: other articles | answered: random passages | p50 ms | p99 ms |');
+  console.log(
+    '| set | encoder | questions | answered | right, when answered | first sentence holds it | any holds it | ' +
+      'sentences | answered: other articles | answered: random passages | p50 ms | p99 ms |',
+  );
   console.log(`|${'---|'.repeat(12)}`);
   for (const set of SETS) {
     const cases = casesOf(set);
-    for (const [label, used] of [['words and meaning', encoder], ['words', undefined]] as const) {
+    for (const [label, used] of [
+      ['words and meaning', encoder],
+      ['words', undefined],
+    ] as const) {
       if (label === 'words and meaning' && used === undefined) continue;
       const gold = await measure(cases.gold, used);
       const near = await measure(cases.near, used);
       const random = await measure(cases.random, used);
       const ms = gold.ms.toSorted((a, b) => a - b);
       const cells = [
-        set.name, label, gold.asked, percent(gold.answered, gold.asked), percent(gold.any, gold.answered),
-        percent(gold.first, gold.asked), percent(gold.any, gold.asked),
-        (gold.sentences / Math.max(1, gold.answered)).toFixed(2), percent(near.answered, near.asked),
-        percent(random.answered, random.asked), (ms[Math.floor(ms.length / 2)] ?? 0).toFixed(1),
+        set.name,
+        label,
+        gold.asked,
+        percent(gold.answered, gold.asked),
+        percent(gold.any, gold.answered),
+        percent(gold.first, gold.asked),
+        percent(gold.any, gold.asked),
+        (gold.sentences / Math.max(1, gold.answered)).toFixed(2),
+        percent(near.answered, near.asked),
+        percent(random.answered, random.asked),
+        (ms[Math.floor(ms.length / 2)] ?? 0).toFixed(1),
         (ms[Math.floor(ms.length * 0.99)] ?? 0).toFixed(1),
       ];
       console.log(`| ${cells.join(' | ')} |`);

@@ -2,7 +2,9 @@ const K1 = 1.2;
 const B = 0.75;
 
 /** BM25 in memory over documents given as terms; gives document numbers, best first. */
-export function createBm25(documents: readonly (readonly string[])[]): (terms: readonly string[], limit: number) => number[] {
+export function createBm25(
+  documents: readonly (readonly string[])[],
+): (terms: readonly string[], limit: number) => number[] {
   const postings = new Map<string, Map<number, number>>();
   for (const [number, terms] of documents.entries()) {
     for (const term of terms) {
@@ -23,6 +25,9 @@ export function createBm25(documents: readonly (readonly string[])[]): (terms: r
         scores.set(number, (scores.get(number) ?? 0) + gain);
       }
     }
-    return [...scores].toSorted((a, b) => b[1] - a[1]).slice(0, limit).map(([number]) => number);
+    return [...scores]
+      .toSorted((a, b) => b[1] - a[1])
+      .slice(0, limit)
+      .map(([number]) => number);
   };
 }

@@ -24,7 +24,8 @@ const server = Bun.serve({
     if (streamed) return new Response(answer.body, { headers: { 'content-type': 'text/event-stream' } });
     const answerText = await answer.text();
     const parsed: unknown = JSON.parse(answerText);
-    if (typeof parsed === 'object' && parsed !== null && 'usage' in parsed) tokens += JSON.stringify(parsed.usage).length;
+    if (typeof parsed === 'object' && parsed !== null && 'usage' in parsed)
+      tokens += JSON.stringify(parsed.usage).length;
     return new Response(answerText, { headers: { 'content-type': 'application/json' } });
   },
 });

@@ -134,7 +134,13 @@ try {
   await Promise.all(sides.map((side) => side.stop()));
 }
 
-const machine = { cpu: cpus()[0]?.model, cores: cpus().length, kernel: release(), bun: Bun.version, portkey: PORTKEY_VERSION };
+const machine = {
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  kernel: release(),
+  bun: Bun.version,
+  portkey: PORTKEY_VERSION,
+};
 const folder = join(import.meta.dirname, 'results');
 mkdirSync(folder, { recursive: true });
 const file = join(folder, `${new Date().toISOString().replaceAll(':', '-')}.json`);
@@ -144,7 +150,9 @@ for (const scenario of SCENARIOS) {
   const bare = rounds.filter((round) => round.side === 'bare' && round.scenario === scenario.name);
   const direct = rounds.filter((round) => round.side === 'direct' && round.scenario === scenario.name);
   const bareCpu = median(bare, (round) => round.cpuMicrosPerRequest);
-  console.log(`\n${scenario.name} (${scenario.requests} requests, ${scenario.concurrency} at once, median of ${options.rounds})`);
+  console.log(
+    `\n${scenario.name} (${scenario.requests} requests, ${scenario.concurrency} at once, median of ${options.rounds})`,
+  );
   console.table(
     sides.map((side) => {
       const own = rounds.filter((round) => round.side === side.name && round.scenario === scenario.name);

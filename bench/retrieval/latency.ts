@@ -51,7 +51,9 @@ async function main(): Promise<void> {
     const rssMegabytes = process.memoryUsage().rss / 1e6;
     const load = loadavg()[0] ?? 0;
     results.push({ load, chunks: searchable.chunks, indexSeconds, single, together, recall, appended, rssMegabytes });
-    console.log(`\n${searchable.chunks} chunks, ingested in ${indexSeconds.toFixed(1)} s, RSS ${rssMegabytes.toFixed(0)} MB, load ${load.toFixed(1)}`);
+    console.log(
+      `\n${searchable.chunks} chunks, ingested in ${indexSeconds.toFixed(1)} s, RSS ${rssMegabytes.toFixed(0)} MB, load ${load.toFixed(1)}`,
+    );
     console.log(`  one at a time     ${show(single)}`);
     console.log(`  ${AT_ONCE} at once         ${show(together)}`);
     console.log(`  after ${SMALL_APPENDS} appends  ${show(appended)}`);
@@ -110,7 +112,9 @@ async function denseRecall(
   }
   let found = 0;
   for (const [q, query] of queries.entries()) {
-    const ids = new Set((await index.searchDense(ref, query, { limit: 100 })).slice(0, 10).map((hit) => hit.documentId));
+    const ids = new Set(
+      (await index.searchDense(ref, query, { limit: 100 })).slice(0, 10).map((hit) => hit.documentId),
+    );
     found += best[q]?.filter(({ id }) => ids.has(id)).length ?? 0;
   }
   return found / (10 * queries.length);

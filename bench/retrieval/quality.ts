@@ -35,7 +35,9 @@ async function main(): Promise<void> {
 
   console.log('| set | system | hit@1 | hit@10 | MRR | nDCG@10 | recall@10 |\n|---|---|---|---|---|---|---|');
   for (const { set, system, figures } of rows) {
-    const cells = [figures.hit1, figures.hit10, figures.mrr, figures.ndcg10, figures.recall10].map((value) => value.toFixed(4));
+    const cells = [figures.hit1, figures.hit10, figures.mrr, figures.ndcg10, figures.recall10].map((value) =>
+      value.toFixed(4),
+    );
     console.log(`| ${set} | ${system} | ${cells.join(' | ')} |`);
   }
 }
@@ -48,7 +50,12 @@ async function measure(set: RetrievalSet): Promise<Row[]> {
     const figures: Figures[] = [];
     for (const question of set.questions) {
       const { hits } = await search(question.text, DEPTH);
-      figures.push(figuresOf(hits.map((hit) => hit.documentId), question.relevant));
+      figures.push(
+        figuresOf(
+          hits.map((hit) => hit.documentId),
+          question.relevant,
+        ),
+      );
     }
     rows.push({ set: set.name, system, questions: set.questions.length, figures: meanOf(figures) });
   }

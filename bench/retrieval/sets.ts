@@ -67,7 +67,9 @@ export async function crossLingualSet(): Promise<RetrievalSet> {
   return {
     name: 'python-docs-en-ja',
     corpus: pairs.map((row) => ({ id: text(row, 'id'), title: '', text: text(row, 'ja') })),
-    questions: pairs.filter((_, i) => i % EVERY === 0).map((row) => ({ id: text(row, 'id'), text: text(row, 'en'), relevant: [text(row, 'id')] })),
+    questions: pairs
+      .filter((_, i) => i % EVERY === 0)
+      .map((row) => ({ id: text(row, 'id'), text: text(row, 'en'), relevant: [text(row, 'id')] })),
   };
 }
 

@@ -22,7 +22,11 @@ async function setUp() {
 }
 
 const member = { tenantId: DEFAULT_TENANT, name: 'app', role: 'member' as const };
-const codeOf = (promise: Promise<unknown>) => promise.then(() => 'ok', (error: unknown) => (error as SekishoError).code);
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'ok',
+    (error: unknown) => (error as SekishoError).code,
+  );
 
 describe('keys', () => {
   test('a key is known by its secret, and the store holds nothing that leads back to it', async () => {

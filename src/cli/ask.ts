@@ -21,7 +21,9 @@ export async function askCommand(input: CommandInput): Promise<number> {
   const citations = arrayAt(answer, 'citations').filter(isJsonObject);
   if (citations.length > 0) terminal.print('');
   citations.forEach((citation, index) => {
-    terminal.print(`  [${index + 1}] ${stringAt(citation, 'document_id')} ${numberAt(citation, 'start')}–${numberAt(citation, 'end')}`);
+    terminal.print(
+      `  [${index + 1}] ${stringAt(citation, 'document_id')} ${numberAt(citation, 'start')}–${numberAt(citation, 'end')}`,
+    );
   });
   terminal.warn(`  ${(numberAt(answer, 'processing_time') ?? 0).toFixed(3)} s, ${stringAt(answer, 'model')}`);
   return 0;

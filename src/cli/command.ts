@@ -26,7 +26,9 @@ export const OPTIONS = {
   'top-k': { type: 'string' },
 } as const;
 
-export type CommandOptions = ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>>['values'];
+export type CommandOptions = ReturnType<
+  typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>
+>['values'];
 
 /** Runs one command. Exit code: 0 done, 1 failed, 2 misused. */
 export type Command = (input: CommandInput) => Promise<number>;

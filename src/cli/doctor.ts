@@ -34,19 +34,29 @@ export async function doctor(input: CommandInput): Promise<number> {
   const folder = existsSync(settings.dataFolder) ? settings.dataFolder : dirname(settings.dataFolder);
   try {
     accessSync(folder, constants.W_OK);
-    say('ok', `data folder: ${settings.dataFolder}${existsSync(settings.dataFolder) ? '' : ' (made at the first start)'}`);
+    say(
+      'ok',
+      `data folder: ${settings.dataFolder}${existsSync(settings.dataFolder) ? '' : ' (made at the first start)'}`,
+    );
   } catch {
     say('bad', `data folder: ${settings.dataFolder} cannot be written`, 'Choose another with SEKISHO_DATA.');
   }
 
   if (settings.providers.length === 0) {
-    say('note', 'providers: none; answers come from documents, verbatim (model "extractive")', 'Set OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY, ... or write sekisho.yaml.');
+    say(
+      'note',
+      'providers: none; answers come from documents, verbatim (model "extractive")',
+      'Set OPENAI_API_KEY, ANTHROPIC_API_KEY, GEMINI_API_KEY, OPENROUTER_API_KEY, ... or write sekisho.yaml.',
+    );
   }
   const local = settings.localServers.map((server) => ({ ...server, optional: true }));
   for (const provider of [...settings.providers.map((each) => ({ ...each, optional: false })), ...local]) {
     try {
       const models = await createRemoteProvider(provider).listModels?.(AbortSignal.timeout(ASKING_MS));
-      say('ok', `${provider.name}: answers at ${provider.baseUrl} with ${models?.length ?? 0} models (${provider.origin})`);
+      say(
+        'ok',
+        `${provider.name}: answers at ${provider.baseUrl} with ${models?.length ?? 0} models (${provider.origin})`,
+      );
     } catch (thrown) {
       const error = toSekishoError(thrown);
       if (provider.optional) say('note', `${provider.name}: no server at ${provider.baseUrl}`);
@@ -54,11 +64,17 @@ export async function doctor(input: CommandInput): Promise<number> {
     }
   }
 
-  const known = new Set([...settings.providers, ...settings.localServers].map(({ name }) => name)).add('extractive').add('static');
+  const known = new Set([...settings.providers, ...settings.localServers].map(({ name }) => name))
+    .add('extractive')
+    .add('static');
   for (const route of settings.routes) {
     const missing = route.targets.filter((target) => !known.has(target.slice(0, target.indexOf('/'))));
     if (missing.length > 0) {
-      say('bad', `route ${route.name}: no provider for ${missing.join(', ')}`, 'Name the provider in sekisho.yaml or set its key.');
+      say(
+        'bad',
+        `route ${route.name}: no provider for ${missing.join(', ')}`,
+        'Name the provider in sekisho.yaml or set its key.',
+      );
     }
   }
   return broken === 0 ? 0 : 1;
@@ -66,6 +82,7 @@ export async function doctor(input: CommandInput): Promise<number> {
 
 function mendOf(code: string, origin: string): string {
   if (code === 'upstream_credential') return `The key from ${origin} is not accepted. Check it and set it again.`;
-  if (code === 'upstream_unreachable' || code === 'upstream_timeout') return 'Check the address, the network and a proxy if there is one.';
+  if (code === 'upstream_unreachable' || code === 'upstream_timeout')
+    return 'Check the address, the network and a proxy if there is one.';
   return 'The address answers, but not as expected. Check base_url: most end in /v1.';
 }

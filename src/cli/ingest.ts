@@ -50,7 +50,10 @@ export async function ingestCommand(input: CommandInput): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-async function nextBatch(files: readonly { id: string; path: string }[], from: number): Promise<{ name: string; bytes: Uint8Array }[]> {
+async function nextBatch(
+  files: readonly { id: string; path: string }[],
+  from: number,
+): Promise<{ name: string; bytes: Uint8Array }[]> {
   const batch: { name: string; bytes: Uint8Array }[] = [];
   let bytes = 0;
   for (const file of files.slice(from, from + BATCH_FILES)) {

@@ -27,7 +27,9 @@ export async function keysCommand(input: CommandInput): Promise<number> {
       return 0;
     }
     case 'list': {
-      const { data } = await withServer(input, async (server) => ({ data: arrayAt(await server.json('GET', '/v1/keys'), 'data') }));
+      const { data } = await withServer(input, async (server) => ({
+        data: arrayAt(await server.json('GET', '/v1/keys'), 'data'),
+      }));
       for (const key of data.filter(isJsonObject)) {
         const state = key['revoked_at'] !== null ? 'revoked' : (stringAt(key, 'expires_at') ?? 'no expiry');
         terminal.print(

@@ -1,58 +1,96 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Price } from '../spec/money.ts';
 
 const dollars = z.number().min(0);
+
+const rowSchema = z.strictObject({
+  provider: z.string(),
+  model: z.string(),
+  kinds: z.array(z.enum(['chat', 'embedding'])).min(1),
+  contextTokens: z.int().min(1).optional(),
+  /** The UTC day from which the row holds; absent: from the start. */
+  from: z.iso.date().optional(),
+  input_per_million: dollars,
+  output_per_million: dollars,
+  cached_input_per_million: dollars.optional(),
+  cache_write_per_million: dollars.optional(),
+  source: z.url(),
+});
 
 const pricesSchema = z.strictObject({
   asOf: z.iso.date(),
   currency: z.literal('USD'),
   note: z.string(),
-  models: z.array(
-    z.strictObject({
-      provider: z.string(),
-      model: z.string(),
-      kinds: z.array(z.enum(['chat', 'embedding'])).min(1),
-      input_per_million: dollars,
-      output_per_million: dollars,
-      cached_input_per_million: dollars.optional(),
-      cache_write_per_million: dollars.optional(),
-      source: z.url(),
-    }),
-  ),
+  sources: z.array(z.url()).min(1),
+  models: z
+    .array(rowSchema)
+    .min(1)
+    .refine((rows) => new Set(rows.map(keyOfRow)).size === rows.length, 'a model has two prices for the same day'),
 });
+
+type Row = z.infer<typeof rowSchema>;
+
+interface PricedModel {
+  model: string;
+  kinds: ('chat' | 'embedding')[];
+  /** Tokens that the model's window holds, input and output together. */
+  contextTokens?: number;
+}
 
 /** What models cost by the price list that ships with the project, and since when that was true. */
 export interface PriceBook {
   asOf: string;
-  /** By exact name, then without a date or `-latest` at its end; undefined where the list does not know. */
+  /**
+   * The price of today. By exact name, then without a date or `-latest` at its end;
+   * undefined where the list does not know.
+   */
   priceOf(provider: string, model: string): Price | undefined;
-  modelsOf(provider: string): { model: string; kinds: ('chat' | 'embedding')[] }[];
+  modelsOf(provider: string): PricedModel[];
 }
 
 /** `-2024-07-18`, `-20250514`, `-0125`, `-latest`: versions of a model that share its price. */
 const VERSION = /-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|latest)$/;
 
 /** Reads `prices/prices.json` below `root`. @throws where the file is not what it should be. */
-export function readPrices(root: string): PriceBook {
+export function readPrices(root: string, clock: Pick<Clock, 'nowMs'> = systemClock): PriceBook {
   const list = pricesSchema.parse(JSON.parse(readFileSync(join(root, 'prices', 'prices.json'), 'utf8')));
-  const prices = new Map(
-    list.models.map((row): [string, Price] => [
-      `${row.provider}/${row.model}`,
-      {
-        inputPerMillion: row.input_per_million,
-        outputPerMillion: row.output_per_million,
-        ...(row.cached_input_per_million !== undefined && { cachedInputPerMillion: row.cached_input_per_million }),
-        ...(row.cache_write_per_million !== undefined && { cacheWritePerMillion: row.cache_write_per_million }),
-      },
-    ]),
-  );
+  const byModel = Map.groupBy(list.models, (row) => `${row.provider}/${row.model}`);
+  for (const rows of byModel.values()) rows.sort((a, b) => startMs(b) - startMs(a));
+
+  const priceNow = (key: string): Price | undefined => {
+    const row = byModel.get(key)?.find((each) => startMs(each) <= clock.nowMs());
+    return row && priceOfRow(row);
+  };
   return {
     asOf: list.asOf,
     priceOf: (provider, model) =>
-      prices.get(`${provider}/${model}`) ?? prices.get(`${provider}/${model.replace(VERSION, '')}`),
+      priceNow(`${provider}/${model}`) ?? priceNow(`${provider}/${model.replace(VERSION, '')}`),
     modelsOf: (provider) =>
-      list.models.filter((row) => row.provider === provider).map(({ model, kinds }) => ({ model, kinds })),
+      [...byModel.values()].flatMap(([row]) => (row?.provider === provider ? [modelOfRow(row)] : [])),
   };
+}
+
+function keyOfRow(row: Row): string {
+  return `${row.provider}/${row.model}/${row.from ?? ''}`;
+}
+
+/** The start of the row's first day in UTC, in milliseconds since 1970. */
+function startMs(row: Row): number {
+  return row.from === undefined ? 0 : Date.parse(row.from);
+}
+
+function priceOfRow(row: Row): Price {
+  return {
+    inputPerMillion: row.input_per_million,
+    outputPerMillion: row.output_per_million,
+    ...(row.cached_input_per_million !== undefined && { cachedInputPerMillion: row.cached_input_per_million }),
+    ...(row.cache_write_per_million !== undefined && { cacheWritePerMillion: row.cache_write_per_million }),
+  };
+}
+
+function modelOfRow({ model, kinds, contextTokens }: Row): PricedModel {
+  return { model, kinds, ...(contextTokens !== undefined && { contextTokens }) };
 }

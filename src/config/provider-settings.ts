@@ -40,7 +40,12 @@ export function localServerSettings(config: FileConfig, environment: Environment
     ({ name, urlVariable, baseUrl }) => {
       const given = environment.get(urlVariable);
       const url = given === undefined ? baseUrl : /^https?:\/\//.test(given) ? given : `http://${given}`;
-      return plain({ name, wire: 'openai', baseUrl: `${trimSlash(url.replace('0.0.0.0', '127.0.0.1'))}/v1`, origin: url });
+      return plain({
+        name,
+        wire: 'openai',
+        baseUrl: `${trimSlash(url.replace('0.0.0.0', '127.0.0.1'))}/v1`,
+        origin: url,
+      });
     },
   );
 }
@@ -53,7 +58,9 @@ function discovered(environment: Environment): ProviderSettings[] {
     const given = known.urlVariables.map((name) => environment.get(name)).find((url) => url !== undefined);
     const suffix = known.urlSuffix ?? '';
     const baseUrl = given === undefined ? known.baseUrl : withSuffix(trimSlash(given), suffix);
-    return [{ ...plain({ name: known.name, wire: known.wire, baseUrl, origin: variable }), credential: new Secret(key) }];
+    return [
+      { ...plain({ name: known.name, wire: known.wire, baseUrl, origin: variable }), credential: new Secret(key) },
+    ];
   });
   const azureKey = environment.get('AZURE_OPENAI_API_KEY');
   const azureUrl = environment.get('AZURE_OPENAI_ENDPOINT');
@@ -83,7 +90,9 @@ function ofFile(name: string, provider: ProviderConfig): ProviderSettings {
         {
           inputPerMillion: price.input_per_million,
           outputPerMillion: price.output_per_million,
-          ...(price.cached_input_per_million !== undefined && { cachedInputPerMillion: price.cached_input_per_million }),
+          ...(price.cached_input_per_million !== undefined && {
+            cachedInputPerMillion: price.cached_input_per_million,
+          }),
           ...(price.cache_write_per_million !== undefined && { cacheWritePerMillion: price.cache_write_per_million }),
         },
       ]),

@@ -42,7 +42,9 @@ const provider = z.strictObject({
 const retry = z.strictObject({
   attempts: z.int().min(1).max(10).optional().describe('Calls to one target before the next one is tried. Default 2.'),
   base_delay_ms: milliseconds.optional().describe('First delay, doubled each time, with full jitter. Default 250.'),
-  max_delay_ms: milliseconds.optional().describe('Longest delay; a longer Retry-After falls back at once. Default 8000.'),
+  max_delay_ms: milliseconds
+    .optional()
+    .describe('Longest delay; a longer Retry-After falls back at once. Default 8000.'),
 });
 
 const route = z.union([

@@ -42,9 +42,9 @@ export function createAdmission(options: { counters: CounterStore; ledger: Ledge
     const key = `budget:${principal.keyId}`;
     const known = seeded.get(`${key}:${month}`);
     if (known !== undefined) return known;
-    const seeding = ledger.spentMicros(principal.keyId, Date.parse(`${month}-01T00:00:00Z`)).then((spent) =>
-      counters.correct([{ key: `${key}:${month}`, amount: spent, limit: 1 }], clock.nowMs()),
-    );
+    const seeding = ledger
+      .spentMicros(principal.keyId, Date.parse(`${month}-01T00:00:00Z`))
+      .then((spent) => counters.correct([{ key: `${key}:${month}`, amount: spent, limit: 1 }], clock.nowMs()));
     seeded.set(`${key}:${month}`, seeding);
     seeding.catch(() => seeded.delete(`${key}:${month}`));
     return seeding;
@@ -84,7 +84,8 @@ export function createAdmission(options: { counters: CounterStore; ledger: Ledge
       }
 
       const answer = await counters.take(takes, clock.nowMs());
-      if (!answer.allowed) throw refusal(takes[answer.refusedIndex ?? 0]?.name ?? 'requests', principal, answer.retryAfterMs);
+      if (!answer.allowed)
+        throw refusal(takes[answer.refusedIndex ?? 0]?.name ?? 'requests', principal, answer.retryAfterMs);
 
       const remaining: Reservation['remaining'] = {};
       takes.forEach((take, index) => {

@@ -62,7 +62,9 @@ export async function attemptTargets<T>(options: {
 
 function mayFallBack(error: SekishoError): boolean {
   if (error.fault === 'upstream') return true;
-  return error.code === 'context_too_long' || error.code === 'content_refused' || error.code === 'unsupported_parameter';
+  return (
+    error.code === 'context_too_long' || error.code === 'content_refused' || error.code === 'unsupported_parameter'
+  );
 }
 
 /** Milliseconds until the same target may be tried again; undefined where that is of no use. */

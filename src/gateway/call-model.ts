@@ -39,7 +39,11 @@ export function createModelGateway(deps: CallModelDeps): ModelGateway {
 
       // 3. Attempt: targets in order; whatever fails before the first byte may be tried elsewhere.
       const { value, target, attempts } = await attempted(plan, call, settlement, async (target) => {
-        const upstream = { ...callContext(call, target), request: call.request, ...(call.native && { native: call.native }) };
+        const upstream = {
+          ...callContext(call, target),
+          request: call.request,
+          ...(call.native && { native: call.native }),
+        };
         if (!call.stream) {
           return { kind: 'whole' as const, answer: await settlement.waiting(serving(target, 'chat')(upstream)) };
         }
@@ -71,9 +75,16 @@ export function createModelGateway(deps: CallModelDeps): ModelGateway {
       const plan = deps.routes.resolve(call.route, call.principal);
       const { settlement, reserve } = openBooks(call, false, 'embedding');
       await reserve(plan, () => estimateEmbedding(call));
-      const { value: answer, target, attempts } = await attempted(plan, call, settlement, (target) =>
+      const {
+        value: answer,
+        target,
+        attempts,
+      } = await attempted(plan, call, settlement, (target) =>
         settlement.waiting(
-          serving(target, 'embed')({
+          serving(
+            target,
+            'embed',
+          )({
             ...callContext(call, target),
             request: call.request,
             ...(call.native && { native: call.native }),
@@ -163,4 +174,3 @@ function estimatedUsage(call: ModelCall, tally: StreamTally): Usage {
   const inputTokens = call.native === undefined ? estimateChat(call).inputTokens : estimateTokens(call.native.text);
   return { ...noUsage('estimated'), inputTokens, outputTokens: tally.events };
 }
-

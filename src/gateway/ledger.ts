@@ -31,9 +31,30 @@ export interface Ledger {
 }
 
 const COLUMNS = [
-  'id', 'request_id', 'tenant_id', 'key_id', 'end_user', 'at_ms', 'operation', 'route', 'target', 'wire', 'upstream_model',
-  'input_tokens', 'output_tokens', 'cached_input_tokens', 'cache_write_tokens', 'reasoning_tokens', 'usage_basis',
-  'cost_micros', 'outcome', 'error_code', 'attempts', 'streamed', 'duration_ms', 'first_byte_ms',
+  'id',
+  'request_id',
+  'tenant_id',
+  'key_id',
+  'end_user',
+  'at_ms',
+  'operation',
+  'route',
+  'target',
+  'wire',
+  'upstream_model',
+  'input_tokens',
+  'output_tokens',
+  'cached_input_tokens',
+  'cache_write_tokens',
+  'reasoning_tokens',
+  'usage_basis',
+  'cost_micros',
+  'outcome',
+  'error_code',
+  'attempts',
+  'streamed',
+  'duration_ms',
+  'first_byte_ms',
 ];
 const ROW = `(${COLUMNS.map(() => '?').join(', ')})`;
 /** Rows per statement: a power of two, so that few statements are prepared, below what a statement may bind. */
@@ -81,7 +102,7 @@ export function createLedger(database: Database): Ledger {
 /** The entries as few statements, of a handful of shapes that stay prepared. */
 function inserts(entries: readonly LedgerEntry[]): Statement[] {
   const statements: Statement[] = [];
-  for (let from = 0; from < entries.length; ) {
+  for (let from = 0; from < entries.length;) {
     const rows = ROWS.find((size) => size <= entries.length - from) ?? 1;
     const values = Array.from({ length: rows }, () => ROW).join(', ');
     const params = entries.slice(from, from + rows).flatMap(paramsOf);
@@ -94,9 +115,29 @@ function inserts(entries: readonly LedgerEntry[]): Statement[] {
 function paramsOf(entry: LedgerEntry): SqlValue[] {
   const { usage } = entry;
   return [
-    entry.id, entry.requestId, entry.tenantId, entry.keyId, entry.endUser ?? null, entry.atMs, entry.operation, entry.route,
-    entry.target, entry.wire, entry.upstreamModel, usage.inputTokens, usage.outputTokens, usage.cachedInputTokens,
-    usage.cacheWriteTokens, usage.reasoningTokens, usage.basis, entry.costMicros, entry.outcome,
-    entry.errorCode ?? null, entry.attempts, entry.streamed ? 1 : 0, entry.durationMs, entry.firstByteMs ?? null,
+    entry.id,
+    entry.requestId,
+    entry.tenantId,
+    entry.keyId,
+    entry.endUser ?? null,
+    entry.atMs,
+    entry.operation,
+    entry.route,
+    entry.target,
+    entry.wire,
+    entry.upstreamModel,
+    usage.inputTokens,
+    usage.outputTokens,
+    usage.cachedInputTokens,
+    usage.cacheWriteTokens,
+    usage.reasoningTokens,
+    usage.basis,
+    entry.costMicros,
+    entry.outcome,
+    entry.errorCode ?? null,
+    entry.attempts,
+    entry.streamed ? 1 : 0,
+    entry.durationMs,
+    entry.firstByteMs ?? null,
   ];
 }

@@ -94,7 +94,10 @@ export function createRouteBook(options: {
   }
 
   function kindsOf(target: ResolvedTarget): Route['kinds'] {
-    const known = entries.get(target.provider)?.models().find(({ model }) => model === target.model);
+    const known = entries
+      .get(target.provider)
+      ?.models()
+      .find(({ model }) => model === target.model);
     return known?.kinds ?? ['chat'];
   }
 

@@ -22,38 +22,144 @@ const id = z.object({ id: z.string(), deleted: z.literal(true) });
 
 /** Every address of the server, in the order in which a newcomer meets them. */
 const OPERATIONS: readonly Operation[] = [
-  { method: 'post', path: '/v1/chat/completions', tag: 'Models', summary: 'Chat, in the OpenAI dialect', body: chatRequestSchema, media: 'stream' },
-  { method: 'post', path: '/v1/messages', tag: 'Models', summary: 'Chat, in the Anthropic dialect', body: chatRequestSchema, media: 'stream' },
+  {
+    method: 'post',
+    path: '/v1/chat/completions',
+    tag: 'Models',
+    summary: 'Chat, in the OpenAI dialect',
+    body: chatRequestSchema,
+    media: 'stream',
+  },
+  {
+    method: 'post',
+    path: '/v1/messages',
+    tag: 'Models',
+    summary: 'Chat, in the Anthropic dialect',
+    body: chatRequestSchema,
+    media: 'stream',
+  },
   { method: 'post', path: '/v1/embeddings', tag: 'Models', summary: 'Embeddings', body: embeddingsRequestSchema },
-  { method: 'get', path: '/v1/models', tag: 'Models', summary: 'Models that the key may use', answer: z.object({ object: z.literal('list'), data: z.array(modelSchema) }) },
+  {
+    method: 'get',
+    path: '/v1/models',
+    tag: 'Models',
+    summary: 'Models that the key may use',
+    answer: z.object({ object: z.literal('list'), data: z.array(modelSchema) }),
+  },
   { method: 'get', path: '/v1/models/{id}', tag: 'Models', summary: 'One model', answer: modelSchema },
-  { method: 'post', path: '/v1/query', tag: 'Answers', summary: 'Answer a question from a collection, with citations', body: queryRequestSchema, answer: queryResponseSchema, media: 'stream' },
-  { method: 'post', path: '/v1/search', tag: 'Answers', summary: 'Passages for a question, without an answer', body: searchRequestSchema },
-  { method: 'post', path: '/v1/index', tag: 'Documents', summary: 'Index documents', body: indexRequestSchema, answer: indexResponseSchema },
-  { method: 'post', path: '/v1/collections/{collection}/files', tag: 'Documents', summary: 'Upload and index files', media: 'multipart', answer: indexResponseSchema },
+  {
+    method: 'post',
+    path: '/v1/query',
+    tag: 'Answers',
+    summary: 'Answer a question from a collection, with citations',
+    body: queryRequestSchema,
+    answer: queryResponseSchema,
+    media: 'stream',
+  },
+  {
+    method: 'post',
+    path: '/v1/search',
+    tag: 'Answers',
+    summary: 'Passages for a question, without an answer',
+    body: searchRequestSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/index',
+    tag: 'Documents',
+    summary: 'Index documents',
+    body: indexRequestSchema,
+    answer: indexResponseSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/collections/{collection}/files',
+    tag: 'Documents',
+    summary: 'Upload and index files',
+    media: 'multipart',
+    answer: indexResponseSchema,
+  },
   { method: 'get', path: '/v1/collections', tag: 'Documents', summary: 'Collections with their counts' },
-  { method: 'delete', path: '/v1/collections/{collection}', tag: 'Documents', summary: 'Delete a collection and everything in it' },
-  { method: 'get', path: '/v1/collections/{collection}/documents', tag: 'Documents', summary: 'Documents of a collection', query: z.object({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) }) },
-  { method: 'get', path: '/v1/collections/{collection}/documents/{id}', tag: 'Documents', summary: 'One document with its text' },
-  { method: 'delete', path: '/v1/collections/{collection}/documents/{id}', tag: 'Documents', summary: 'Delete a document with everything made from it', answer: id },
-  { method: 'post', path: '/v1/keys', tag: 'Keys', summary: 'Create a key', body: createKeySchema, answer: newKeySchema, status: 201 },
-  { method: 'get', path: '/v1/keys', tag: 'Keys', summary: 'Keys of the tenant', answer: z.object({ data: z.array(keySchema) }) },
+  {
+    method: 'delete',
+    path: '/v1/collections/{collection}',
+    tag: 'Documents',
+    summary: 'Delete a collection and everything in it',
+  },
+  {
+    method: 'get',
+    path: '/v1/collections/{collection}/documents',
+    tag: 'Documents',
+    summary: 'Documents of a collection',
+    query: z.object({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) }),
+  },
+  {
+    method: 'get',
+    path: '/v1/collections/{collection}/documents/{id}',
+    tag: 'Documents',
+    summary: 'One document with its text',
+  },
+  {
+    method: 'delete',
+    path: '/v1/collections/{collection}/documents/{id}',
+    tag: 'Documents',
+    summary: 'Delete a document with everything made from it',
+    answer: id,
+  },
+  {
+    method: 'post',
+    path: '/v1/keys',
+    tag: 'Keys',
+    summary: 'Create a key',
+    body: createKeySchema,
+    answer: newKeySchema,
+    status: 201,
+  },
+  {
+    method: 'get',
+    path: '/v1/keys',
+    tag: 'Keys',
+    summary: 'Keys of the tenant',
+    answer: z.object({ data: z.array(keySchema) }),
+  },
   { method: 'delete', path: '/v1/keys/{id}', tag: 'Keys', summary: 'Revoke a key' },
-  { method: 'get', path: '/v1/usage', tag: 'Keys', summary: 'Usage and cost, by key, route, target or end user', query: usageQuerySchema, answer: usageResponseSchema },
+  {
+    method: 'get',
+    path: '/v1/usage',
+    tag: 'Keys',
+    summary: 'Usage and cost, by key, route, target or end user',
+    query: usageQuerySchema,
+    answer: usageResponseSchema,
+  },
   { method: 'get', path: '/health', tag: 'Operations', summary: 'The process is alive', open: true },
   { method: 'get', path: '/ready', tag: 'Operations', summary: 'The process can serve', open: true },
   { method: 'get', path: '/metrics', tag: 'Operations', summary: 'Metrics for Prometheus', media: 'text', open: true },
   { method: 'get', path: '/openapi.json', tag: 'Operations', summary: 'This description', open: true },
-  { method: 'get', path: '/sekisho.schema.json', tag: 'Operations', summary: 'JSON Schema of sekisho.yaml, for editors', open: true },
+  {
+    method: 'get',
+    path: '/sekisho.schema.json',
+    tag: 'Operations',
+    summary: 'JSON Schema of sekisho.yaml, for editors',
+    open: true,
+  },
 ];
 
 /** The description of the HTTP interface (OpenAPI 3.1), made from the schemas that judge the bodies. */
-export function openApiDocument(): { openapi: string; info: object; components: object; paths: Record<string, Record<string, object>> } {
+export function openApiDocument(): {
+  openapi: string;
+  info: object;
+  components: object;
+  paths: Record<string, Record<string, object>>;
+} {
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of OPERATIONS) (paths[operation.path] ??= {})[operation.method] = describe(operation);
   return {
     openapi: '3.1.0',
-    info: { title: 'Sekisho', version: '1', description: 'The production backend of an LLM application in one process.' },
+    info: {
+      title: 'Sekisho',
+      version: '1',
+      description: 'The production backend of an LLM application in one process.',
+    },
     components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
     paths,
   };
@@ -68,10 +174,23 @@ function describe(operation: Operation): object {
       required: true,
       schema: { type: 'string' },
     })),
-    ...Object.entries(query?.shape ?? {}).map(([name, schema]) => ({ name, in: 'query', schema: schemaOf(schema, 'input') })),
+    ...Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
+      name,
+      in: 'query',
+      schema: schemaOf(schema, 'input'),
+    })),
   ];
-  const files = { 'multipart/form-data': { schema: { type: 'object', properties: { file: { type: 'array', items: { type: 'string', format: 'binary' } } } } } };
-  const content = media === 'multipart' ? files : body === undefined ? undefined : { 'application/json': { schema: schemaOf(body, 'input') } };
+  const files = {
+    'multipart/form-data': {
+      schema: { type: 'object', properties: { file: { type: 'array', items: { type: 'string', format: 'binary' } } } },
+    },
+  };
+  const content =
+    media === 'multipart'
+      ? files
+      : body === undefined
+        ? undefined
+        : { 'application/json': { schema: schemaOf(body, 'input') } };
   return {
     tags: [operation.tag],
     summary: operation.summary,
@@ -81,7 +200,10 @@ function describe(operation: Operation): object {
     ...(operation.open !== true && { security: [{ key: [] }] }),
     responses: {
       [String(operation.status ?? 200)]: { description: 'Done.', content: answerContent(answer, media) },
-      default: { description: 'An error.', content: { 'application/json': { schema: schemaOf(errorSchema, 'output') } } },
+      default: {
+        description: 'An error.',
+        content: { 'application/json': { schema: schemaOf(errorSchema, 'output') } },
+      },
     },
   };
 }

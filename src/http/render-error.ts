@@ -33,7 +33,10 @@ export function renderError(telemetry: Pick<Telemetry, 'requestFailed'>): ErrorH
 
 function translated(thrown: unknown): SekishoError {
   if (thrown instanceof HTTPException && thrown.status < 500) {
-    return new SekishoError('invalid_request', { values: { problem: thrown.message || 'malformed request' }, cause: thrown });
+    return new SekishoError('invalid_request', {
+      values: { problem: thrown.message || 'malformed request' },
+      cause: thrown,
+    });
   }
   return toSekishoError(thrown);
 }

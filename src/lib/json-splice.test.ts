@@ -20,7 +20,9 @@ describe('spliceJson', () => {
   });
 
   test('jumps over strings that end in backslashes', () => {
-    expect(spliceJson('{"a":"\\\\","b":"\\\\\\"","model":1}', { model: '2' })).toBe('{"a":"\\\\","b":"\\\\\\"","model":2}');
+    expect(spliceJson('{"a":"\\\\","b":"\\\\\\"","model":1}', { model: '2' })).toBe(
+      '{"a":"\\\\","b":"\\\\\\"","model":2}',
+    );
   });
 
   test('what is not an object is a SyntaxError', () => {
@@ -30,7 +32,10 @@ describe('spliceJson', () => {
   });
 
   test('equals setting the keys of the parsed object', () => {
-    const key = fc.oneof(fc.constantFrom('model', 'stream_options', '__proto__', '"', '\\'), fc.string({ maxLength: 4 }));
+    const key = fc.oneof(
+      fc.constantFrom('model', 'stream_options', '__proto__', '"', '\\'),
+      fc.string({ maxLength: 4 }),
+    );
     fc.assert(
       fc.property(
         fc.array(fc.tuple(key, fc.json({ maxDepth: 3 })), { maxLength: 6 }),

@@ -12,7 +12,10 @@ const line = fc.oneof(
   word.map((text) => `id: ${text}`),
 );
 const stream = fc
-  .record({ end: lineEnd, events: fc.array(fc.array(line, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 6 }) })
+  .record({
+    end: lineEnd,
+    events: fc.array(fc.array(line, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 6 }),
+  })
   .map(({ end, events }) => events.map((lines) => lines.map((each) => each + end).join('') + end).join(''));
 
 function runsOf(bytes: Uint8Array, cuts: readonly number[]): { runs: Uint8Array[]; events: SseEvent[] } {
@@ -35,7 +38,10 @@ describe('createSseFramer', () => {
         const bytes = Buffer.from(text);
         const whole = parseSse(bytes);
         const every = runsOf(bytes, [...bytes.keys()]);
-        const some = runsOf(bytes, cuts.filter((cut) => cut <= bytes.length));
+        const some = runsOf(
+          bytes,
+          cuts.filter((cut) => cut <= bytes.length),
+        );
         expect(every.events).toEqual(whole);
         expect(some.events).toEqual(whole);
         for (const { runs } of [every, some]) {

@@ -17,11 +17,30 @@ const CJK = /[\u3001-\u30ff\u3400-\u9fff\uff01-\uff9f]/;
 const ABBREVIATIONS = new Set(
   `mr mrs ms dr prof rev hon st sr jr gen col sgt capt lt gov sen rep pres inc ltd co corp dept univ assn bros vs
   e.g i.e eg ie cf al fig figs eq eqs no nos vol vols pp ed eds ch sec approx est resp incl excl max min
-  jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun ave blvd rd a.m p.m u.s u.k`
-    .split(/\s+/),
+  jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun ave blvd rd a.m p.m u.s u.k`.split(
+    /\s+/,
+  ),
 );
 /** Abbreviations that may end a sentence: they do where a capital follows. */
-const MAY_END = new Set(['etc', 'inc', 'ltd', 'co', 'corp', 'al', 'jr', 'sr', 'a.m', 'p.m', 'u.s', 'u.k', 'no', 'max', 'min', 'sun', 'sat']);
+const MAY_END = new Set([
+  'etc',
+  'inc',
+  'ltd',
+  'co',
+  'corp',
+  'al',
+  'jr',
+  'sr',
+  'a.m',
+  'p.m',
+  'u.s',
+  'u.k',
+  'no',
+  'max',
+  'min',
+  'sun',
+  'sat',
+]);
 const LAST_WORD = /([\p{L}\d]+(?:\.[\p{L}]+)*)$/u;
 
 /**
@@ -50,7 +69,7 @@ export function sentencesOf(text: string): Sentence[] {
 function sentenceEnds(block: string): number[] {
   const ends: number[] = [];
   const closes = matchingBrackets(block);
-  for (let at = 0; at < block.length; ) {
+  for (let at = 0; at < block.length;) {
     const character = block.charAt(at);
     const closeAt = closes.get(at);
     if (closeAt !== undefined) {

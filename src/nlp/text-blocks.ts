@@ -23,7 +23,7 @@ export function textBlocks(text: string): Span[] {
     if (open !== undefined) blocks.push(open);
     open = undefined;
   };
-  for (let lineStart = 0; lineStart <= text.length; ) {
+  for (let lineStart = 0; lineStart <= text.length;) {
     const newline = text.indexOf('\n', lineStart);
     const lineEnd = newline < 0 ? text.length : newline;
     const line = trimmed(text, lineStart, lineEnd);
@@ -70,6 +70,16 @@ export function trimmed(text: string, from: number, to: number): Span {
 
 export function isSpace(code: number): boolean {
   if (code <= 0x20) return true;
-  return code === 0xa0 || code === 0x3000 || (code >= 0x2000 && code <= 0x200b) || code === 0x2028 ||
-    code === 0x2029 || code === 0x202f || code === 0x205f || code === 0xfeff || code === 0x85 || code === 0x1680;
+  return (
+    code === 0xa0 ||
+    code === 0x3000 ||
+    (code >= 0x2000 && code <= 0x200b) ||
+    code === 0x2028 ||
+    code === 0x2029 ||
+    code === 0x202f ||
+    code === 0x205f ||
+    code === 0xfeff ||
+    code === 0x85 ||
+    code === 0x1680
+  );
 }

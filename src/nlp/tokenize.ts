@@ -1,5 +1,12 @@
 import {
-  classOfPair, createCharacterClasses, DIGIT, HAN, HIGH_SURROGATE, SEPARATOR, UNSPACED, WORD,
+  classOfPair,
+  createCharacterClasses,
+  DIGIT,
+  HAN,
+  HIGH_SURROGATE,
+  SEPARATOR,
+  UNSPACED,
+  WORD,
 } from './character-class.ts';
 import { normalise } from './normalise.ts';
 import { createUnspacedTerms } from './unspaced-terms.ts';
@@ -7,7 +14,9 @@ import { createWordTerms } from './word-terms.ts';
 
 /** Runs are cut at this many code units: time and memory stay linear on text without a space. */
 const LONGEST_RUN = 1024;
-const CONNECTORS = new Set(["'", '\u2019', '_', '-', '.', ',', '@', '&', '+', '\u2010', '\u2011'].map((c) => c.charCodeAt(0)));
+const CONNECTORS = new Set(
+  ["'", '\u2019', '_', '-', '.', ',', '@', '&', '+', '\u2010', '\u2011'].map((c) => c.charCodeAt(0)),
+);
 const COMMA = 0x2c;
 
 /**

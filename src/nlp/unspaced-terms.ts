@@ -43,7 +43,7 @@ export function createUnspacedTerms(classOf: (code: number) => number): (text: s
       addWords(start, end, terms);
       let previous = start;
       let previousClass = 0;
-      for (let at = start; at < end; ) {
+      for (let at = start; at < end;) {
         const isPair = (text.charCodeAt(at) & 0xfc00) === 0xd800;
         const next = at + (isPair ? 2 : 1);
         const characterClass = isPair ? HAN : classOf(text.charCodeAt(at));

@@ -36,7 +36,10 @@ function questionOf(call: ModelCall, collection: CollectionName): Question {
   const asked = messages[at];
   const question = asked === undefined ? '' : textOf(asked).trim();
   if (question === '') {
-    throw new SekishoError('invalid_request', { values: { problem: 'messages: a question of the user is required' }, param: 'messages' });
+    throw new SekishoError('invalid_request', {
+      values: { problem: 'messages: a question of the user is required' },
+      param: 'messages',
+    });
   }
   const { requestId, principal, signal, stream } = call;
   // A system message of the caller would compete with the rules that keep the answer to the documents.

@@ -57,7 +57,11 @@ export interface AnswerQuestionDeps {
   clock: Clock;
   /** The model that writes answers. */
   answerRoute: string;
-  onAnswered: (question: Question, outcome: 'answered' | 'not_answered' | 'error', timingsMs: Record<string, number>) => void;
+  onAnswered: (
+    question: Question,
+    outcome: 'answered' | 'not_answered' | 'error',
+    timingsMs: Record<string, number>,
+  ) => void;
 }
 
 export type AnswerQuestion = (question: Question) => AsyncGenerator<AnswerEvent, void, undefined>;
@@ -139,8 +143,12 @@ export function createAnswerQuestion(deps: AnswerQuestionDeps): AnswerQuestion {
 }
 
 function check(question: string): void {
-  const problem = question.trim() === '' ? 'it is empty'
-    : question.length > LONGEST_QUESTION ? `it is longer than ${LONGEST_QUESTION} characters` : undefined;
+  const problem =
+    question.trim() === ''
+      ? 'it is empty'
+      : question.length > LONGEST_QUESTION
+        ? `it is longer than ${LONGEST_QUESTION} characters`
+        : undefined;
   if (problem === undefined) return;
   throw new SekishoError('invalid_request', { values: { problem: `query: ${problem}` }, param: 'query' });
 }
@@ -174,7 +182,8 @@ async function* partsOf(answer: ModelAnswer): AsyncGenerator<StreamPart> {
 function located(citations: readonly Citation[], passages: readonly Hit[]): Citation[] {
   return citations.map((citation) => {
     const passage = passages.find((hit) => hit.chunkId === citation.document_id);
-    if (passage === undefined) throw new SekishoError('internal', { cause: new Error('a citation of an unknown passage') });
+    if (passage === undefined)
+      throw new SekishoError('internal', { cause: new Error('a citation of an unknown passage') });
     const { answer_start, answer_end } = citation;
     return {
       ...inDocument(passage, citation.start, citation.end),

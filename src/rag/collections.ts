@@ -83,7 +83,9 @@ export function createCollections(options: { database: Database; clock: Clock })
     },
     list: async (tenantId) => {
       const rows = await database.all<CollectionRow & Omit<CollectionCounts, keyof Collection>>(
-        `SELECT ${COLUMNS.split(', ').map((column) => `c.${column}`).join(', ')},
+        `SELECT ${COLUMNS.split(', ')
+          .map((column) => `c.${column}`)
+          .join(', ')},
            COUNT(d.id) AS documents, COALESCE(SUM(d.chunks), 0) AS chunks,
            COALESCE(SUM(CASE WHEN d.state = 'failed' THEN 1 ELSE 0 END), 0) AS failed,
            COALESCE(SUM(CASE WHEN d.pending_hash IS NOT NULL AND d.state <> 'failed' THEN 1 ELSE 0 END), 0) AS pending
@@ -137,9 +139,9 @@ export function createCollections(options: { database: Database; clock: Clock })
       known.delete(keyOf(tenantId, name));
     },
     unfinishedDeletions: async () =>
-      (
-        await database.all<CollectionRow>(`SELECT ${COLUMNS} FROM collections WHERE deleting = 1 LIMIT 10000`)
-      ).map((row) => ({ tenantId: row.tenant_id, collection: row.name, version: row.version })),
+      (await database.all<CollectionRow>(`SELECT ${COLUMNS} FROM collections WHERE deleting = 1 LIMIT 10000`)).map(
+        (row) => ({ tenantId: row.tenant_id, collection: row.name, version: row.version }),
+      ),
   };
 }
 

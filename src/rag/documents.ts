@@ -42,7 +42,10 @@ export interface Place {
 
 export interface Documents {
   /** What is known of the given ids: the hash that answers now (null: none yet) and whether something is pending. */
-  known(place: Place, ids: readonly DocumentId[]): Promise<Map<DocumentId, { hash: string | null; unfinished: boolean }>>;
+  known(
+    place: Place,
+    ids: readonly DocumentId[],
+  ): Promise<Map<DocumentId, { hash: string | null; unfinished: boolean }>>;
   /** Stores versions to be indexed: from here on they survive the death of the process. */
   accept(place: Place, documents: readonly PendingDocument[]): Promise<void>;
   /** Makes pending versions the live ones, where they still are the pending ones. */
@@ -132,8 +135,15 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
               pending_metadata = excluded.pending_metadata, pending_headings = excluded.pending_headings,
               pending_hash = excluded.pending_hash, failure = NULL, updated_ms = excluded.updated_ms`,
           params: [
-            place.tenantId, place.collection, document.id, document.title, document.text,
-            JSON.stringify(document.metadata), JSON.stringify(document.headings), document.hash, clock.nowMs(),
+            place.tenantId,
+            place.collection,
+            document.id,
+            document.title,
+            document.text,
+            JSON.stringify(document.metadata),
+            JSON.stringify(document.headings),
+            document.hash,
+            clock.nowMs(),
           ],
         })),
       ),
@@ -166,16 +176,14 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
            WHERE ${HERE} AND pending_hash IS NOT NULL AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`,
           [place.tenantId, place.collection, after, limit],
         )
-      ).map(
-        (row): PendingDocument => ({
-          id: row.id,
-          title: row.pending_title ?? '',
-          text: row.pending_text ?? '',
-          metadata: objectOf(row.pending_metadata),
-          headings: headingsOf(row.pending_headings),
-          hash: row.pending_hash ?? '',
-        }),
-      ),
+      ).map((row): PendingDocument => ({
+        id: row.id,
+        title: row.pending_title ?? '',
+        text: row.pending_text ?? '',
+        metadata: objectOf(row.pending_metadata),
+        headings: headingsOf(row.pending_headings),
+        hash: row.pending_hash ?? '',
+      })),
 
     unfinishedPlaces: async () =>
       (
@@ -243,7 +251,8 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
 
     hydrate: async (tenantId, collection, spans) => {
       const place = { tenantId, collection };
-      const columns = 'id, state, title, text, metadata, content_hash, pending_title, pending_text, pending_metadata, pending_hash';
+      const columns =
+        'id, state, title, text, metadata, content_hash, pending_title, pending_text, pending_metadata, pending_hash';
       const ids = [...new Set(spans.map((span) => span.documentId))];
       const rows = new Map((await rowsOf<Row>(place, ids, columns)).map((row) => [row.id, row]));
       return spans.map((span) => {
@@ -256,7 +265,8 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
 
 /** The span out of the version that its chunk was made from: the live one, or the one about to be published. */
 function spanOf(row: Row, span: SpanRef): LiveSpan | undefined {
-  const madeFrom = (hash: string | null): boolean => hash !== null && span.chunkId.startsWith(versionPrefix(row.id, hash));
+  const madeFrom = (hash: string | null): boolean =>
+    hash !== null && span.chunkId.startsWith(versionPrefix(row.id, hash));
   const version = madeFrom(row.content_hash)
     ? { title: row.title, text: row.text, metadata: row.metadata }
     : madeFrom(row.pending_hash)
@@ -294,6 +304,8 @@ function headingsOf(json: string | null): Heading[] {
   return value.flatMap((heading): Heading[] => {
     if (!isJsonObject(heading)) return [];
     const { level, start, text } = heading;
-    return typeof level === 'number' && typeof start === 'number' && typeof text === 'string' ? [{ level, start, text }] : [];
+    return typeof level === 'number' && typeof start === 'number' && typeof text === 'string'
+      ? [{ level, start, text }]
+      : [];
   });
 }

@@ -5,7 +5,14 @@ import { MAX_TAGS, tagOf, tagsOf } from './tags.ts';
 describe('tagsOf', () => {
   test('scalars and arrays of scalars become tags; objects, nulls and repeats do not', () => {
     expect(
-      tagsOf({ lang: 'ja', year: 2024, draft: false, team: ['a', 'b', 'a', null, { x: 1 }], nested: { a: 1 }, no: null }),
+      tagsOf({
+        lang: 'ja',
+        year: 2024,
+        draft: false,
+        team: ['a', 'b', 'a', null, { x: 1 }],
+        nested: { a: 1 },
+        no: null,
+      }),
     ).toEqual(['draft=false', 'lang=ja', 'team=a', 'team=b', 'year=2024']);
   });
 

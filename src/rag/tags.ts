@@ -13,7 +13,9 @@ export type TagValue = string | number | boolean;
 
 /** True for the values that can become a tag: strings, finite numbers, booleans. */
 export function isTagValue(value: JsonValue | undefined): value is TagValue {
-  return typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value));
+  return (
+    typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))
+  );
 }
 
 /**

@@ -19,7 +19,8 @@ export interface Log {
  * ledger rows.
  */
 export function createLog(options: { level: LogLevel; destination?: pino.DestinationStream }): Log {
-  const buffered = options.destination === undefined ? pino.destination({ fd: 2, sync: false, minLength: 8_192 }) : undefined;
+  const buffered =
+    options.destination === undefined ? pino.destination({ fd: 2, sync: false, minLength: 8_192 }) : undefined;
   const logger = pino(
     {
       level: options.level,

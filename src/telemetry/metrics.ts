@@ -70,7 +70,12 @@ export function createMetrics() {
     genAiTokens: new Histogram({
       name: 'gen_ai_client_token_usage',
       help: 'Tokens per model call, by gen_ai_token_type (input, output).',
-      labelNames: ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model', 'gen_ai_token_type'] as const,
+      labelNames: [
+        'gen_ai_operation_name',
+        'gen_ai_provider_name',
+        'gen_ai_request_model',
+        'gen_ai_token_type',
+      ] as const,
       buckets: TOKENS,
       registers,
     }),

@@ -93,7 +93,9 @@ describe.each(ROUTES)('anthropic SDK -> $wire wire', ({ model, wire, ids, usage 
     for await (const event of stream) {
       if (event.type === 'content_block_delta' || event.type === 'content_block_start') stream.controller.abort();
     }
-    await (await stage.upstream.request(0)).aborted;
+    await (
+      await stage.upstream.request(0)
+    ).aborted;
     expect(stage.upstream.aborts).toBe(1);
   });
 });

@@ -41,7 +41,14 @@ export interface CollectedStream {
 
 /** Puts a streamed answer together as a caller does: by the indexes of its tool calls. */
 export async function collectStream(stream: AsyncIterable<OpenAI.ChatCompletionChunk>): Promise<CollectedStream> {
-  const seen: CollectedStream = { text: '', calls: [], finish: undefined, finishes: 0, usage: undefined, emptyChunks: 0 };
+  const seen: CollectedStream = {
+    text: '',
+    calls: [],
+    finish: undefined,
+    finishes: 0,
+    usage: undefined,
+    emptyChunks: 0,
+  };
   for await (const chunk of stream) {
     if (chunk.usage) seen.usage = chunk.usage;
     const choice = chunk.choices[0];

@@ -119,7 +119,8 @@ describe('openai SDK -> openai wire', () => {
   });
 
   test('the answer comes back byte for byte, with the headers of the call', async () => {
-    const body = '{"id":"x",  "object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant",' +
+    const body =
+      '{"id":"x",  "object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant",' +
       '"content":"a\\/b"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,' +
       '"total_tokens":5},"vendor_extra":1.50}\n';
     stage.upstream.script({ body });
@@ -140,7 +141,9 @@ describe('openai SDK -> openai wire', () => {
       chunks++;
       if (chunks === 2) stream.controller.abort();
     }
-    await (await stage.upstream.request(0)).aborted;
+    await (
+      await stage.upstream.request(0)
+    ).aborted;
     expect(stage.upstream.aborts).toBe(1);
   });
 });

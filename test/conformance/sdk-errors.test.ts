@@ -16,7 +16,8 @@ const thrownBy = (call: PromiseLike<unknown>): Promise<unknown> =>
     () => undefined,
     (error: unknown) => error,
   );
-const askOpenai = (model: string, client = stage.openai) => thrownBy(client.chat.completions.create({ model, messages }));
+const askOpenai = (model: string, client = stage.openai) =>
+  thrownBy(client.chat.completions.create({ model, messages }));
 const askAnthropic = (model: string, client = stage.anthropic) =>
   thrownBy(client.messages.create({ model, messages, max_tokens: 10 }));
 

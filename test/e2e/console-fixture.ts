@@ -64,7 +64,12 @@ export function startConsoleFixture(folder: string): ConsoleFixture {
     if (aborted <= count) await heard.promise;
     return aborted;
   };
-  return { origin: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true), aborted: () => aborted, abortedAfter };
+  return {
+    origin: `http://127.0.0.1:${server.port}`,
+    stop: () => server.stop(true),
+    aborted: () => aborted,
+    abortedAfter,
+  };
 }
 
 const MODELS = [
@@ -120,7 +125,11 @@ function answerChat(body: Record<string, unknown>): Response {
   const usage = `data: ${JSON.stringify({ choices: [], usage: { prompt_tokens: 12, completion_tokens: 34 } })}\n\n`;
   const text = `## ${String(body['model'])}\n\nA list:\n\n- **one** with \`code\`\n- two, see [docs](https://example.org/a)\n\n`;
   const code = '```ts\nconst gate = open();\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n';
-  return stream([chunk({ content: text }), chunk({ content: code }), usage, 'data: [DONE]\n\n'], 'end', () => undefined);
+  return stream(
+    [chunk({ content: text }), chunk({ content: code }), usage, 'data: [DONE]\n\n'],
+    'end',
+    () => undefined,
+  );
 }
 
 const HOSTILE_ANSWER = [
@@ -147,7 +156,13 @@ function hostileSource(): FixtureSource {
 function sourcesOf(): FixtureSource[] {
   const shared = { document_id: 'doc-1', title: 'What Sekisho is', metadata: { path: 'docs/en/what.md', lang: 'en' } };
   const first = { ...shared, chunk_id: 'c1', heading_path: ['What Sekisho is', 'Keys'], score: 0.92 };
-  const second = { ...shared, chunk_id: 'c2', heading_path: ['関所とは', '名前の由来'], score: 0.41, title: '関所とは' };
+  const second = {
+    ...shared,
+    chunk_id: 'c2',
+    heading_path: ['関所とは', '名前の由来'],
+    score: 0.41,
+    title: '関所とは',
+  };
   return [
     { ...first, start: 0, end: JAPANESE_START, content: DOCUMENT.slice(0, JAPANESE_START) },
     { ...second, start: JAPANESE_START, end: DOCUMENT.length, content: DOCUMENT.slice(JAPANESE_START) },
@@ -223,7 +238,9 @@ const OPENAPI = {
         },
       },
     },
-    '/v1/models': { get: { tags: ['Models'], summary: 'What can be asked', responses: { 200: { description: 'A list' } } } },
+    '/v1/models': {
+      get: { tags: ['Models'], summary: 'What can be asked', responses: { 200: { description: 'A list' } } },
+    },
     '/v1/keys/{id}': {
       delete: {
         tags: ['Keys'],

@@ -5,10 +5,35 @@ import { parseBlocks } from '../../console/src/markdown/blocks.ts';
 import { markCitations, withoutMarks } from '../../console/src/markdown/citation-marks.ts';
 import { parseInline } from '../../console/src/markdown/inline.ts';
 
-const source = { document_id: 'd', chunk_id: 'c', start: 10, end: 40, title: '', heading_path: [], content: '', score: 1, metadata: {} };
+const source = {
+  document_id: 'd',
+  chunk_id: 'c',
+  start: 10,
+  end: 40,
+  title: '',
+  heading_path: [],
+  content: '',
+  score: 1,
+  metadata: {},
+};
 
 test('any text parses, and no link leads anywhere but http or https', () => {
-  const pieces = fc.constantFrom('*', '**', '`', '[', '](', ')', '![', 'https://a.b', 'javascript:', '|', '\n', '- ', 'あ', ' ');
+  const pieces = fc.constantFrom(
+    '*',
+    '**',
+    '`',
+    '[',
+    '](',
+    ')',
+    '![',
+    'https://a.b',
+    'javascript:',
+    '|',
+    '\n',
+    '- ',
+    'あ',
+    ' ',
+  );
   fc.assert(
     fc.property(fc.array(fc.oneof(pieces, fc.string()), { maxLength: 60 }), (parts) => {
       const found = JSON.stringify(parseBlocks(parts.join('')));
@@ -25,9 +50,12 @@ test('a long run of opening marks that never close ends as text', () => {
 
 test('plain text is kept letter by letter', () => {
   fc.assert(
-    fc.property(fc.string().filter((text) => !/[*`[!h\ue000-\uf8ff]/.test(text)), (text) => {
-      expect(parseInline(text)).toEqual(text === '' ? [] : [{ type: 'text', text }]);
-    }),
+    fc.property(
+      fc.string().filter((text) => !/[*`[!h\ue000-\uf8ff]/.test(text)),
+      (text) => {
+        expect(parseInline(text)).toEqual(text === '' ? [] : [{ type: 'text', text }]);
+      },
+    ),
   );
 });
 
@@ -52,7 +80,9 @@ test('events arrive whole, however the bytes are cut', async () => {
     { event: 'delta', data: '{"text":"関所"}' },
     { event: 'message', data: 'a\nb' },
   ];
-  const bytes = new TextEncoder().encode(': hello\n\nevent: delta\r\ndata: {"text":"関所"}\r\n\r\ndata: a\ndata:b\n\ndata: lost');
+  const bytes = new TextEncoder().encode(
+    ': hello\n\nevent: delta\r\ndata: {"text":"関所"}\r\n\r\ndata: a\ndata:b\n\ndata: lost',
+  );
   await fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 0, max: bytes.length }), { maxLength: 8 }), async (cuts) => {
       const edges = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];

@@ -10,10 +10,11 @@ beforeAll(async () => {
 afterAll(() => stage.stop());
 beforeEach(() => stage.reset());
 
-const newRows = (before: number) => eventually('a row is settled', () => {
-  const rows = stage.ledger.rows().slice(before);
-  return rows.length > 0 && rows;
-});
+const newRows = (before: number) =>
+  eventually('a row is settled', () => {
+    const rows = stage.ledger.rows().slice(before);
+    return rows.length > 0 && rows;
+  });
 
 describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
   test('S4: a caller who leaves mid-stream aborts the upstream and is charged exactly once', async () => {
@@ -47,7 +48,9 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     await stage.upstream.stalled();
     leave.abort();
     await asked;
-    await (await stage.upstream.request(0)).aborted;
+    await (
+      await stage.upstream.request(0)
+    ).aborted;
     const [row, ...more] = await newRows(before);
     expect(row).toMatchObject({ outcome: 'aborted', error_code: 'caller_left' });
     expect(more).toEqual([]);
@@ -62,7 +65,9 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     await stage.upstream.stalled();
     leave.abort();
     await asked;
-    await (await stage.upstream.request(0)).aborted;
+    await (
+      await stage.upstream.request(0)
+    ).aborted;
     const [row, ...more] = await newRows(before);
     expect(row).toMatchObject({ outcome: 'aborted' });
     expect(more).toEqual([]);

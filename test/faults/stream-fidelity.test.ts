@@ -3,7 +3,17 @@ import { isJsonObject } from '../../src/lib/json.ts';
 import { recordedEvents } from '../support/fake-provider/recorded-answer.ts';
 import { readStream } from '../support/read-stream.ts';
 import { startStage, type Stage } from '../support/stage.ts';
-import { askOver, FAILED, failureOf, finishes, OPENAI_WIRE_ROADS, ROADS, streamOver, TEXT, textOf } from './stream-roads.ts';
+import {
+  askOver,
+  FAILED,
+  failureOf,
+  finishes,
+  OPENAI_WIRE_ROADS,
+  ROADS,
+  streamOver,
+  TEXT,
+  textOf,
+} from './stream-roads.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -102,7 +112,8 @@ function toolCalls(dialect: string, data: readonly unknown[]): { id: string; arg
     if (dialect === 'anthropic') {
       const { content_block: block, delta, index } = each;
       if (isJsonObject(block) && block['type'] === 'tool_use') at(index).id = String(block['id']);
-      if (isJsonObject(delta) && delta['type'] === 'input_json_delta') at(index).arguments += String(delta['partial_json']);
+      if (isJsonObject(delta) && delta['type'] === 'input_json_delta')
+        at(index).arguments += String(delta['partial_json']);
       continue;
     }
     const choice = Array.isArray(each['choices']) ? each['choices'][0] : undefined;

@@ -25,7 +25,10 @@ const SHAPES: [string, Behaviour][] = [
   ['without the last blank line', { events: withoutLastBlankLine }],
   ['compressed although nobody asked', { encoding: 'gzip' }],
   ['compressed and split at every byte', { encoding: 'gzip', pieces: 'byte' }],
-  ['with comments and blank lines between', { events: (events) => events.flatMap((event) => [': hello\n\n\n\n', event]) }],
+  [
+    'with comments and blank lines between',
+    { events: (events) => events.flatMap((event) => [': hello\n\n\n\n', event]) },
+  ],
   ['with a byte order mark', { events: withInserted(0, '\uFEFF') }],
   ['with id and retry fields', { events: (events) => events.map((event, at) => `id: ${at}\nretry: 10\n${event}`) }],
   ['without the blank after the colon', { events: (events) => events.map((event) => event.replaceAll(': {', ':{')) }],
@@ -53,7 +56,10 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
   });
 
   test('S6: a page of HTML in place of a stream is an error with a status', async () => {
-    stage.upstream.onModel(road.model, { contentType: 'text/html', events: () => ['<html><body>Bad day</body></html>'] });
+    stage.upstream.onModel(road.model, {
+      contentType: 'text/html',
+      events: () => ['<html><body>Bad day</body></html>'],
+    });
     const response = await askOver(stage, road);
     expect(response.status).toBe(502);
     expect(await response.text()).not.toContain('Bad day');

@@ -14,17 +14,20 @@ beforeEach(() => stage.reset());
 const HOW = ['reset', 'cut', 'bad-chunk'] as const;
 
 describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
-  test.each(HOW)('S2: an upstream that dies mid-stream (%s) is an error event, no end mark, settled as failed', async (how) => {
-    stage.upstream.script({ break: { at: road.midway, how } });
-    const seen = await streamOver(stage, road);
-    expect(failureOf(road, seen)).toEqual(FAILED);
-    expect(finishes(road, seen)).toBe(0);
-    expect(TEXT.startsWith(textOf(road, seen))).toBe(true);
-    const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
-    expect(row).toMatchObject({ outcome: 'error', error_code: 'upstream_broken', attempts: 1 });
-    expect(row.input_tokens).toBeGreaterThan(0);
-    expect(stage.upstream.requests).toHaveLength(1);
-  });
+  test.each(HOW)(
+    'S2: an upstream that dies mid-stream (%s) is an error event, no end mark, settled as failed',
+    async (how) => {
+      stage.upstream.script({ break: { at: road.midway, how } });
+      const seen = await streamOver(stage, road);
+      expect(failureOf(road, seen)).toEqual(FAILED);
+      expect(finishes(road, seen)).toBe(0);
+      expect(TEXT.startsWith(textOf(road, seen))).toBe(true);
+      const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
+      expect(row).toMatchObject({ outcome: 'error', error_code: 'upstream_broken', attempts: 1 });
+      expect(row.input_tokens).toBeGreaterThan(0);
+      expect(stage.upstream.requests).toHaveLength(1);
+    },
+  );
 
   test('S1: an upstream that ends properly but in the middle of its answer is an error', async () => {
     stage.upstream.script({ events: (events) => events.slice(0, 5) });

@@ -16,7 +16,13 @@ export interface Road {
   midway: Place;
 }
 
-const OPENAI_WIRE = { wire: 'openai', route: 'fast', hasty: 'hasty', model: 'gpt-4o-mini', midway: { events: 5 } } as const;
+const OPENAI_WIRE = {
+  wire: 'openai',
+  route: 'fast',
+  hasty: 'hasty',
+  model: 'gpt-4o-mini',
+  midway: { events: 5 },
+} as const;
 const ANTHROPIC_WIRE = {
   wire: 'anthropic',
   route: 'sonnet',
@@ -60,7 +66,11 @@ export function askOver(
 }
 
 /** Asks and reads to the end. */
-export async function streamOver(stage: Stage, road: Road, options: Parameters<typeof askOver>[2] = {}): Promise<SeenStream> {
+export async function streamOver(
+  stage: Stage,
+  road: Road,
+  options: Parameters<typeof askOver>[2] = {},
+): Promise<SeenStream> {
   return readStream(await askOver(stage, road, options));
 }
 
@@ -83,7 +93,10 @@ export function finishes(road: Road, seen: SeenStream): number {
 }
 
 /** What a stream that failed midway looks like to its caller. */
-export function failureOf(road: Road, seen: SeenStream): { status: number; errors: number; completions: number; end: string } {
+export function failureOf(
+  road: Road,
+  seen: SeenStream,
+): { status: number; errors: number; completions: number; end: string } {
   return {
     status: seen.status,
     errors: errorsOf(seen.data).length,

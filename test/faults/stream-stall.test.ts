@@ -27,7 +27,9 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
     expect(row).toMatchObject({ outcome: 'error', error_code: 'upstream_timeout', attempts: 1, streamed: 1 });
     expect(row.output_tokens).toBeGreaterThan(0);
-    await (await stage.upstream.request(0)).aborted;
+    await (
+      await stage.upstream.request(0)
+    ).aborted;
     await eventually('the sockets are closed', () => stage.upstream.openSockets() <= sockets);
     expect((await streamOver(stage, road, { key })).status).toBe(200);
   });
@@ -56,14 +58,18 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     expect(response.status).toBe(504);
     const row = await stage.ledger.settled(response.headers.get('x-sekisho-request-id'));
     expect(row).toMatchObject({ outcome: 'error', error_code: 'upstream_timeout' });
-    await (await stage.upstream.request(0)).aborted;
+    await (
+      await stage.upstream.request(0)
+    ).aborted;
   });
 
   test('F2: a plain answer that stalls in its body is a timeout', async () => {
     stage.upstream.script({ stall: { at: 'after-headers' } });
     const response = await askOver(stage, road, { route: road.hasty, stream: false });
     expect(response.status).toBe(504);
-    await (await stage.upstream.request(0)).aborted;
+    await (
+      await stage.upstream.request(0)
+    ).aborted;
   });
 });
 

@@ -30,7 +30,10 @@ const BAD: [string, string][] = [
   ['messages that are a string', '{"model":"fast","messages":"hi"}'],
   ['a message that is a number', '{"model":"fast","messages":[7],"input":{}}'],
   ['JSON 100,000 levels deep', `{"model":"fast","messages":${nested},"input":${nested}}`],
-  ['a model name of 100,000 characters', `{"model":"${'x'.repeat(100_000)}","messages":[${message}],"input":"x","max_tokens":1}`],
+  [
+    'a model name of 100,000 characters',
+    `{"model":"${'x'.repeat(100_000)}","messages":[${message}],"input":"x","max_tokens":1}`,
+  ],
 ];
 
 describe.each(PATHS)('%s', (path) => {
@@ -73,11 +76,9 @@ test('strange but valid text passes unharmed', async () => {
 
 test('of duplicate model fields the caller cannot make one judge and another one call', async () => {
   const key = await stage.server.createKey({ name: 'narrow', allowedRoutes: ['fast'] });
-  const response = await send(
-    '/v1/chat/completions',
-    `{"model":"embed","messages":[${message}],"model":"fast"}`,
-    { authorization: `Bearer ${key}` },
-  );
+  const response = await send('/v1/chat/completions', `{"model":"embed","messages":[${message}],"model":"fast"}`, {
+    authorization: `Bearer ${key}`,
+  });
   if (response.status === 200) {
     expect(stage.upstream.requests[0]?.body).not.toContain('"embed"');
     expect(stage.upstream.requests[0]?.json['model']).toBe('gpt-4o-mini');
@@ -105,6 +106,8 @@ test('X1: neither the credential nor a caller key comes back, in bodies or heade
     expect(everything).not.toContain(CREDENTIAL);
     expect(everything).not.toContain(stage.server.adminKey);
   }
-  const metrics = await fetch(`${stage.server.url}/metrics`, { headers: { authorization: `Bearer ${stage.server.adminKey}` } });
+  const metrics = await fetch(`${stage.server.url}/metrics`, {
+    headers: { authorization: `Bearer ${stage.server.adminKey}` },
+  });
   expect(await metrics.text()).not.toContain(CREDENTIAL);
 });

@@ -10,7 +10,7 @@ export async function eventually<T>(
   withinMs = 5_000,
 ): Promise<T> {
   let last: unknown;
-  for (const end = performance.now() + withinMs; ; ) {
+  for (const end = performance.now() + withinMs; ;) {
     try {
       const found = await look();
       if (found !== undefined && found !== false) return found;

@@ -13,7 +13,11 @@ export interface Stage {
   openai: OpenAI;
   anthropic: Anthropic;
   /** POST of JSON with the administrator's key, without any SDK. */
-  post(path: string, body: object, init?: { signal?: AbortSignal; headers?: Record<string, string> }): Promise<Response>;
+  post(
+    path: string,
+    body: object,
+    init?: { signal?: AbortSignal; headers?: Record<string, string> },
+  ): Promise<Response>;
   /** Forgets what the upstreams recorded and were told. */
   reset(): void;
   stop(): Promise<void>;

@@ -9,7 +9,11 @@ export const hasWireData = existsSync(WIRE_DATA);
 /** Names of the files of a folder that end so; none where the data is not there. */
 export function filesIn(folder: string, ending: string): string[] {
   const path = join(WIRE_DATA, folder);
-  return existsSync(path) ? readdirSync(path).filter((name) => name.endsWith(ending)).sort() : [];
+  return existsSync(path)
+    ? readdirSync(path)
+        .filter((name) => name.endsWith(ending))
+        .sort()
+    : [];
 }
 
 export function readData(path: string): string {
@@ -22,7 +26,10 @@ export function readJsonData(path: string): JsonObject {
 
 /** What stands behind the head of a snapshot. */
 export function snapshotBody(path: string): string {
-  return readData(path).split(/^---\n/m).slice(2).join('---\n');
+  return readData(path)
+    .split(/^---\n/m)
+    .slice(2)
+    .join('---\n');
 }
 
 /** The first JSON object of a snapshot's body. */

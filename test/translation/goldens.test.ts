@@ -24,7 +24,9 @@ describe.skipIf(!hasWireData)('requests: openai dialect -> anthropic wire', () =
       // The golden drops what the wire cannot carry; here it is refused by name.
       expect(() => openAiDialect.decode(input)).toThrow(SekishoError);
       const { functions: _, function_call: __, ...rest } = input;
-      const refused = thrownBy(() => encodeAnthropic(openAiDialect.decode(rest), { model, target: 't', stream: false }));
+      const refused = thrownBy(() =>
+        encodeAnthropic(openAiDialect.decode(rest), { model, target: 't', stream: false }),
+      );
       expect(refused?.code).toBe('unsupported_parameter');
       for (const field of ['n', 'logit_bias', 'seed', 'presence_penalty', 'frequency_penalty', 'json_object']) {
         expect(refused?.message).toContain(field);
@@ -96,7 +98,8 @@ describe.skipIf(!hasWireData)('answers: openai wire -> anthropic dialect', () =>
     const made = anthropicDialect.encodeResult(decodeChatResult(body), context);
     expect(blocksOf(made)).toEqual(blocksOf(wanted));
     expect(made['stop_reason']).toEqual(wanted['stop_reason'] as never);
-    for (const key of ['input_tokens', 'output_tokens']) expect(tokensOf(made)[key]).toEqual(tokensOf(wanted)[key] as never);
+    for (const key of ['input_tokens', 'output_tokens'])
+      expect(tokensOf(made)[key]).toEqual(tokensOf(wanted)[key] as never);
   });
 
   test.each(filesIn(`${GOLDENS}/response/completions`, '.completions-messages-streaming.snap'))('%s', async (file) => {
@@ -124,7 +127,8 @@ function turns(messages: JsonValue | undefined): JsonObject[] {
   const joined: { role: JsonValue | undefined; content: JsonValue[] }[] = [];
   for (const message of Array.isArray(messages) ? messages.filter(isJsonObject) : []) {
     const content = message['content'];
-    const blocks = typeof content === 'string' ? [{ type: 'text', text: content }] : Array.isArray(content) ? content : [];
+    const blocks =
+      typeof content === 'string' ? [{ type: 'text', text: content }] : Array.isArray(content) ? content : [];
     const last = joined.at(-1);
     const clean = blocks.map((block) => (isJsonObject(block) ? withoutCache(block) : block));
     if (last !== undefined && last.role === message['role']) last.content.push(...clean);
@@ -140,7 +144,9 @@ function withoutCache(block: JsonObject): JsonObject {
 
 function plain(system: JsonValue | undefined): string {
   if (typeof system === 'string') return system;
-  return Array.isArray(system) ? system.map((block) => (isJsonObject(block) ? String(block['text']) : '')).join('\n') : '';
+  return Array.isArray(system)
+    ? system.map((block) => (isJsonObject(block) ? String(block['text']) : '')).join('\n')
+    : '';
 }
 
 function answerOf(completion: JsonObject): unknown {
@@ -168,7 +174,13 @@ function blocksOf(message: JsonObject): unknown[] {
 }
 
 function joinedChunks(text: string): unknown {
-  const seen = { content: '', reasoning: '', finish: '', calls: [] as { id?: string; name?: string; arguments: string }[], usage: {} };
+  const seen = {
+    content: '',
+    reasoning: '',
+    finish: '',
+    calls: [] as { id?: string; name?: string; arguments: string }[],
+    usage: {},
+  };
   for (const { data } of parseSse(Buffer.from(text))) {
     if (!data.startsWith('{')) continue;
     const chunk: unknown = JSON.parse(data);

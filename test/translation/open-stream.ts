@@ -32,10 +32,23 @@ export const roads = {
   decodeOpenAi: (text: string, packets: Packets = {}) =>
     collect(text, packets, createDecodingReader('t', createChunkDecoder('t'), estimate)),
   decodeAnthropic: (text: string, packets: Packets = {}) =>
-    collect(text, packets, createDecodingReader('t', createEventDecoder('t', () => 7), estimate)),
+    collect(
+      text,
+      packets,
+      createDecodingReader(
+        't',
+        createEventDecoder('t', () => 7),
+        estimate,
+      ),
+    ),
   passOpenAi: (text: string, more: Partial<PassingOptions> = {}, packets: Packets = {}) =>
-    collect(text, packets, createPassingReader('t', passOpenAi({ target: 't', usageChunk: 'show', choices: 1, ...more }))),
-  passAnthropic: (text: string, packets: Packets = {}) => collect(text, packets, createPassingReader('t', passAnthropic('t'))),
+    collect(
+      text,
+      packets,
+      createPassingReader('t', passOpenAi({ target: 't', usageChunk: 'show', choices: 1, ...more })),
+    ),
+  passAnthropic: (text: string, packets: Packets = {}) =>
+    collect(text, packets, createPassingReader('t', passAnthropic('t'))),
 };
 
 async function collect(text: string, packets: Packets, reader: RunReader): Promise<Collected> {

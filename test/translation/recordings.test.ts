@@ -11,7 +11,9 @@ const chats = VENDORS.flatMap((vendor) =>
     .filter((name) => name.startsWith('chat_'))
     .map((name) => `gomodel-recordings/${vendor}/${name}`),
 );
-const cassettes = filesIn('envoy-cassettes', '.yaml').filter((name) => name.startsWith('chat-') || name.startsWith('azure-'));
+const cassettes = filesIn('envoy-cassettes', '.yaml').filter(
+  (name) => name.startsWith('chat-') || name.startsWith('azure-'),
+);
 
 describe.skipIf(!hasWireData)('recorded answers of four vendors on the openai wire', () => {
   test.each(chats)('%s', (path) => {
@@ -48,7 +50,8 @@ describe.skipIf(!hasWireData)('a recorded stream of the anthropic wire', () => {
 describe.skipIf(!hasWireData)('recorded exchanges of the openai wire', () => {
   test.each(cassettes)('%s', async (name) => {
     const cassette: unknown = parse(readData(`envoy-cassettes/${name}`));
-    const interactions = isJsonObject(cassette) && Array.isArray(cassette['interactions']) ? cassette['interactions'] : [];
+    const interactions =
+      isJsonObject(cassette) && Array.isArray(cassette['interactions']) ? cassette['interactions'] : [];
     expect(interactions.length).toBeGreaterThan(0);
     for (const interaction of interactions.filter(isJsonObject)) {
       const answer = objectAt(interaction, 'response') ?? {};

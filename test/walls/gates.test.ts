@@ -12,7 +12,15 @@ let house: string;
 beforeAll(() => {
   house = mkdtempSync(join(tmpdir(), 'sekisho-walls-'));
   const parts = ['src', 'scripts', 'console/src', 'console/package.json', 'package.json', 'tsconfig.json', 'knip.json'];
-  for (const part of [...parts, '.dependency-cruiser.cjs', '.oxlintrc.json', '.oxfmtrc.json', 'docs/reference', 'test/support', 'test/translation']) {
+  for (const part of [
+    ...parts,
+    '.dependency-cruiser.cjs',
+    '.oxlintrc.json',
+    '.oxfmtrc.json',
+    'docs/reference',
+    'test/support',
+    'test/translation',
+  ]) {
     cpSync(join(root, part), join(house, part), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(house, 'node_modules'));
@@ -65,11 +73,7 @@ describe('walls', () => {
     ['client-sqlite', 'src/access/keys.ts', "import 'bun:sqlite';"],
     ['client-lance', 'src/rag/tags.ts', "import '@lancedb/lancedb';"],
     ['console-sees-contracts', 'console/src/boot.ts', "import '../../src/gateway/ledger.ts';"],
-    [
-      'no-cycles',
-      'src/lib/planted.ts',
-      "import type { Q } from './planted-too.ts';\nexport type P = Q;",
-    ],
+    ['no-cycles', 'src/lib/planted.ts', "import type { Q } from './planted-too.ts';\nexport type P = Q;"],
   ];
 
   test('each forbidden import turns it red under the name of its rule', () => {
@@ -92,7 +96,9 @@ describe('walls', () => {
 
 describe('every other gate has been seen red', () => {
   test('format', () => {
-    expect(planted('src/lib/planted.ts', 'export const  a="b"', () => run([bin('oxfmt'), '--check', 'src/lib'])).green).toBe(false);
+    expect(
+      planted('src/lib/planted.ts', 'export const  a="b"', () => run([bin('oxfmt'), '--check', 'src/lib'])).green,
+    ).toBe(false);
   });
 
   test.each([
@@ -101,19 +107,25 @@ describe('every other gate has been seen red', () => {
     ['no-default-export', 'export default 1;'],
     ['no-floating-promises', 'export function planted(): void {\n  Promise.resolve(1);\n}'],
   ])('lint: %s', (rule, text) => {
-    const { green, output } = planted('src/lib/planted.ts', text, () => run([bin('oxlint'), '--type-aware', 'src/lib/planted.ts']));
+    const { green, output } = planted('src/lib/planted.ts', text, () =>
+      run([bin('oxlint'), '--type-aware', 'src/lib/planted.ts']),
+    );
     expect(output).toContain(rule);
     expect(green).toBe(false);
   });
 
   test('types', () => {
-    const { green, output } = planted('src/lib/planted.ts', "export const planted: number = 'text';", () => run([bin('tsc'), '--noEmit', '-p', '.']));
+    const { green, output } = planted('src/lib/planted.ts', "export const planted: number = 'text';", () =>
+      run([bin('tsc'), '--noEmit', '-p', '.']),
+    );
     expect(output).toContain('src/lib/planted.ts');
     expect(green).toBe(false);
   });
 
   test('dead code', () => {
-    const { green, output } = planted('src/lib/planted.ts', 'export const planted = 1;', () => run([bin('knip'), '--no-progress']));
+    const { green, output } = planted('src/lib/planted.ts', 'export const planted = 1;', () =>
+      run([bin('knip'), '--no-progress']),
+    );
     expect(output).toContain('src/lib/planted.ts');
     expect(green).toBe(false);
   });

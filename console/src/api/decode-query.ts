@@ -1,10 +1,5 @@
 import { arrayAt, isJsonObject, numberAt, objectAt, stringAt, type JsonObject } from '../../../src/lib/json.ts';
-import type {
-  QueryCitation,
-  QueryExplain,
-  QueryLegExplain,
-  QuerySource,
-} from '../../../src/http/contract/query.ts';
+import type { QueryCitation, QueryExplain, QueryLegExplain, QuerySource } from '../../../src/http/contract/query.ts';
 
 /* What comes over the wire is read field by field: a field of another type becomes empty, never a crash. */
 

@@ -85,7 +85,9 @@ function spanAt(text: string, at: number, mark: string, depth: number): Match | 
 
 function imageAt(text: string, at: number): Match | undefined {
   const parts = bracketsAt(text, at + 1);
-  return parts === undefined ? undefined : { node: { type: 'image', alt: withoutMarks(parts.label).text }, end: parts.end };
+  return parts === undefined
+    ? undefined
+    : { node: { type: 'image', alt: withoutMarks(parts.label).text }, end: parts.end };
 }
 
 function linkAt(text: string, at: number, depth: number): Match | undefined {
@@ -111,7 +113,11 @@ function bracketsAt(text: string, at: number): { label: string; address: string;
   if (middle === undefined || text.slice(at + 1, middle).includes('\n')) return undefined;
   const end = findNear(text, ')', middle + 2);
   if (end === undefined) return undefined;
-  const address = text.slice(middle + 2, end).trim().split(/\s/)[0] ?? '';
+  const address =
+    text
+      .slice(middle + 2, end)
+      .trim()
+      .split(/\s/)[0] ?? '';
   return { label: text.slice(at + 1, middle), address, end: end + 1 };
 }
 

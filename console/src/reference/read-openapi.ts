@@ -1,11 +1,4 @@
-import {
-  arrayAt,
-  isJsonObject,
-  objectAt,
-  stringAt,
-  type JsonObject,
-  type JsonValue,
-} from '../../../src/lib/json.ts';
+import { arrayAt, isJsonObject, objectAt, stringAt, type JsonObject, type JsonValue } from '../../../src/lib/json.ts';
 
 /** One field of a body or one parameter, flattened: `messages[].role`. */
 export interface Field {
@@ -103,7 +96,9 @@ function readParameter(parameter: JsonObject, schemas: SchemaReader): Field {
 }
 
 function curlOf(input: OperationInput, bodyType: string, example: JsonValue | undefined): string {
-  const lines = [`curl ${input.method === 'get' ? '' : `-X ${input.method.toUpperCase()} `}${input.origin}${input.path}`];
+  const lines = [
+    `curl ${input.method === 'get' ? '' : `-X ${input.method.toUpperCase()} `}${input.origin}${input.path}`,
+  ];
   if (input.path.startsWith('/v1')) lines.push(`  -H "Authorization: Bearer $SEKISHO_KEY"`);
   if (bodyType.includes('json')) {
     lines.push(`  -H "Content-Type: application/json"`);
@@ -151,7 +146,11 @@ class SchemaReader {
       return [...new Set(options.slice(0, 6).map((each) => this.typeOf(this.follow(each))))].join(' | ');
     }
     const values = arrayAt(schema, 'enum');
-    if (values.length > 0) return values.slice(0, 8).map((value) => JSON.stringify(value)).join(' | ');
+    if (values.length > 0)
+      return values
+        .slice(0, 8)
+        .map((value) => JSON.stringify(value))
+        .join(' | ');
     if (schema['const'] !== undefined) return JSON.stringify(schema['const']);
     const type = schema['type'];
     if (type === 'array') return `${this.typeOf(this.follow(schema['items']))}[]`;
@@ -166,7 +165,8 @@ class SchemaReader {
     if (choice !== null) return choice;
     const option = [...arrayAt(schema, 'anyOf'), ...arrayAt(schema, 'oneOf')][0];
     if (option !== undefined && depth < DEEPEST) return this.example(this.follow(option), depth + 1);
-    if (schema['type'] === 'array') return depth < DEEPEST ? [this.example(this.follow(schema['items']), depth + 1)] : [];
+    if (schema['type'] === 'array')
+      return depth < DEEPEST ? [this.example(this.follow(schema['items']), depth + 1)] : [];
     if (schema['type'] === 'string') return '…';
     if (schema['type'] === 'integer' || schema['type'] === 'number') return 1;
     if (schema['type'] === 'boolean') return true;

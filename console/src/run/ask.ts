@@ -65,9 +65,7 @@ function chatBody(model: string, question: string): object {
 function afterFailure(run: Run, error: unknown, signal: AbortSignal): Run {
   if (signal.aborted) return { ...run, phase: 'stopped' };
   const failure =
-    error instanceof RequestFailure
-      ? error.failure
-      : ({ kind: 'brokenStream', ...idOf(run.facts) } as const);
+    error instanceof RequestFailure ? error.failure : ({ kind: 'brokenStream', ...idOf(run.facts) } as const);
   return { ...run, phase: 'failed', failure, facts: { ...run.facts, ...idOf(failure) } };
 }
 

@@ -29,7 +29,8 @@ export const english: Words = {
     embeddings: 'Embeddings',
     loading: 'Loading…',
     none: 'Nothing to ask yet',
-    noneHow: 'Index documents with “npx sekisho ingest <path>”, or start Sekisho with a provider key such as OPENAI_API_KEY.',
+    noneHow:
+      'Index documents with “npx sekisho ingest <path>”, or start Sekisho with a provider key such as OPENAI_API_KEY.',
     topK: 'Passages',
     topKHint: 'How many passages are retrieved',
   },
@@ -45,14 +46,11 @@ export const english: Words = {
     documents: 'Ask your documents',
     documentsLead: 'Answers come from what you indexed, with the sentence that supports each one.',
     model: 'Talk to a model',
-    modelLead: 'Your message goes through the gateway as your application’s would: same route, same limits, same ledger.',
+    modelLead:
+      'Your message goes through the gateway as your application’s would: same route, same limits, same ledger.',
     examples: 'Try one of these',
   },
-  examples: [
-    'What is Sekisho?',
-    'How do I create an API key?',
-    'How do I add my own documents?',
-  ],
+  examples: ['What is Sekisho?', 'How do I create an API key?', 'How do I add my own documents?'],
   learn: {
     title: 'What happens when you ask',
     find: 'Two searches run side by side: by words, and by meaning.',

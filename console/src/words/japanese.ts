@@ -29,7 +29,8 @@ export const japanese: Words = {
     embeddings: '埋め込み',
     loading: '読み込んでいます…',
     none: '質問できる相手がまだありません',
-    noneHow: '「npx sekisho ingest <パス>」で文書を登録するか、OPENAI_API_KEY などのキーを設定して Sekisho を起動してください。',
+    noneHow:
+      '「npx sekisho ingest <パス>」で文書を登録するか、OPENAI_API_KEY などのキーを設定して Sekisho を起動してください。',
     topK: '取得件数',
     topKHint: '検索で取り出す文書の断片の数',
   },

@@ -29,7 +29,14 @@ export interface Words {
     topK: string;
     topKHint: string;
   };
-  ask: { label: string; placeholderDocuments: string; placeholderModel: string; send: string; stop: string; keys: string };
+  ask: {
+    label: string;
+    placeholderDocuments: string;
+    placeholderModel: string;
+    send: string;
+    stop: string;
+    keys: string;
+  };
   empty: { documents: string; documentsLead: string; model: string; modelLead: string; examples: string };
   examples: readonly [string, string, string];
   learn: { title: string; find: string; fuse: string; cite: string; watch: string; watchModel: string };
@@ -60,7 +67,14 @@ export interface Words {
     tokens: string;
     server: string;
   };
-  sources: { tab: string; none: string; score: string; untitled: string; position: (start: number, end: number) => string; metadata: string };
+  sources: {
+    tab: string;
+    none: string;
+    score: string;
+    untitled: string;
+    position: (start: number, end: number) => string;
+    metadata: string;
+  };
   explain: {
     tab: string;
     none: string;

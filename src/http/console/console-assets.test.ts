@@ -29,7 +29,11 @@ test('pages are checked each time, assets are kept for ever, both under a strict
 test('only what was built has an address', () => {
   const assets = createConsoleAssets({ folder });
   const others = ['/console/fingerprint.txt', '/console/assets/', '/console/assets/a.js.42.tmp', '/docs', ''];
-  const climbs = ['/console/assets/../fingerprint.txt', '/console/assets/..%2ffingerprint.txt', '/console/../etc/passwd'];
+  const climbs = [
+    '/console/assets/../fingerprint.txt',
+    '/console/assets/..%2ffingerprint.txt',
+    '/console/../etc/passwd',
+  ];
   for (const path of [...others, ...climbs, '/console/assets/__proto__']) expect(assets(path)).toBeUndefined();
 });
 

@@ -14,11 +14,13 @@ export function checkChat(json: JsonObject): { route: string; stream: boolean } 
   const { model, messages, stream } = json as Record<'model' | 'messages' | 'stream', JsonValue | undefined>;
   if (typeof model !== 'string' || model === '') throw wrong('model', 'a model name is required');
   if (model.length > MAX_MODEL_LENGTH) throw wrong('model', `longer than ${MAX_MODEL_LENGTH} characters`);
-  if (!Array.isArray(messages) || messages.length === 0) throw wrong('messages', 'a list of at least one message is required');
+  if (!Array.isArray(messages) || messages.length === 0)
+    throw wrong('messages', 'a list of at least one message is required');
   if (messages.length > MAX_MESSAGES) throw wrong('messages', `more than ${MAX_MESSAGES}`);
   const bad = messages.findIndex((message) => !isJsonObject(message) || typeof message['role'] !== 'string');
   if (bad !== -1) throw wrong(`messages[${bad}].role`, 'a message must be an object with a role');
-  if (stream !== undefined && stream !== null && typeof stream !== 'boolean') throw wrong('stream', 'must be true or false');
+  if (stream !== undefined && stream !== null && typeof stream !== 'boolean')
+    throw wrong('stream', 'must be true or false');
   return { route: model, stream: stream === true };
 }
 

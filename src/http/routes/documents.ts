@@ -67,7 +67,9 @@ export function documentRoutes({ collections, documents, ingest, clock }: Docume
         const problem = 'the body must be multipart/form-data';
         throw new SekishoError('invalid_request', { values: { problem }, cause });
       });
-      const files = Object.values(form).flat().filter((value) => value instanceof File);
+      const files = Object.values(form)
+        .flat()
+        .filter((value) => value instanceof File);
       if (files.length === 0 || files.length > MAX_FILES) {
         const problem = `send 1 to ${MAX_FILES} files`;
         throw new SekishoError('invalid_request', { values: { problem }, param: 'file' });
@@ -144,7 +146,15 @@ function shown(record: DocumentRecord) {
 
 /** A file's name as an id: no parent folders, no control characters, bounded. It never names a place on this disk. */
 function safeName(name: string): string {
-  const parts = name.replaceAll('\\', '/').split('/').filter((part) => part !== '' && part !== '.' && part !== '..');
+  const parts = name
+    .replaceAll('\\', '/')
+    .split('/')
+    .filter((part) => part !== '' && part !== '.' && part !== '..');
   // oxlint-disable-next-line no-control-regex
-  return parts.join('/').replace(/[\u0000-\u001f\u007f]/g, '').slice(-400) || 'unnamed';
+  return (
+    parts
+      .join('/')
+      .replace(/[\u0000-\u001f\u007f]/g, '')
+      .slice(-400) || 'unnamed'
+  );
 }

@@ -65,7 +65,10 @@ export function modelRoutes(deps: ModelRouteDeps): Hono<HttpEnv> {
       const models = await modelsFor(context);
       const model = models.find((each) => each.id === id);
       if (model !== undefined) return context.json(model);
-      const known = models.slice(0, 12).map((each) => each.id).join(', ');
+      const known = models
+        .slice(0, 12)
+        .map((each) => each.id)
+        .join(', ');
       throw new SekishoError('route_not_found', { values: { route: id.slice(0, 200), known } });
     });
 }

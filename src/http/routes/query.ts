@@ -59,7 +59,8 @@ async function* renderEvents(
       if (event.type === 'sources') yield send('sources', { sources: event.sources.map(sourceOf) });
       else if (event.type === 'done') yield send('done', responseOf(event.result, explain));
       else if (event.type === 'part' && event.part.type === 'text') yield send('delta', { text: event.part.text });
-      else if (event.type === 'part' && event.part.type === 'citations') yield send('citations', { citations: event.part.citations });
+      else if (event.type === 'part' && event.part.type === 'citations')
+        yield send('citations', { citations: event.part.citations });
     }
   } catch (thrown) {
     const error = toSekishoError(thrown);

@@ -59,13 +59,16 @@ export function readStaticModel(bytes: Uint8Array): StaticModel {
     number,
   ];
   if (version !== 1 || bits !== 4 || rows > MAX_ROWS || dimensions > MAX_DIMENSIONS || dimensions % 2 !== 0) {
-    throw new RangeError(`static model file: version ${version}, ${rows} x ${dimensions} at ${bits} bits is not supported`);
+    throw new RangeError(
+      `static model file: version ${version}, ${rows} x ${dimensions} at ${bits} bits is not supported`,
+    );
   }
 
   let at = HEADER_BYTES + infoBytes;
   need(at + 4);
   const info: unknown = JSON.parse(text.decode(bytes.subarray(HEADER_BYTES, at)));
-  const id = typeof info === 'object' && info !== null && 'id' in info && typeof info.id === 'string' ? info.id : 'static';
+  const id =
+    typeof info === 'object' && info !== null && 'id' in info && typeof info.id === 'string' ? info.id : 'static';
   const entryBytes = view.getUint32(at, true);
   at += 4;
   need(at + entryBytes);

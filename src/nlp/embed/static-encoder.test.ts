@@ -7,7 +7,8 @@ const bundled = new Uint8Array(
 );
 const encoder = createStaticEncoder(bundled);
 
-const cosine = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
+const cosine = (a: Float32Array, b: Float32Array): number =>
+  a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0);
 const similarity = (a: string, b: string): number => cosine(encoder.encode(a), encoder.encode(b));
 
 /** A model of four entries in two dimensions, as the README lays it out. */
@@ -72,11 +73,14 @@ describe('a hand-made model', () => {
 });
 
 describe('the bundled model', () => {
-  test.each(parity.map(({ text, tokens, head }) => ({ text, tokens, head })))('agrees with the training side on %#', ({ text, tokens, head }) => {
-    expect(encoder.tokenVectors(text).tokens).toEqual(tokens);
-    const vector = encoder.encode(text);
-    head.forEach((value, at) => expect(vector[at]).toBeCloseTo(value, 3));
-  });
+  test.each(parity.map(({ text, tokens, head }) => ({ text, tokens, head })))(
+    'agrees with the training side on %#',
+    ({ text, tokens, head }) => {
+      expect(encoder.tokenVectors(text).tokens).toEqual(tokens);
+      const vector = encoder.encode(text);
+      head.forEach((value, at) => expect(vector[at]).toBeCloseTo(value, 3));
+    },
+  );
 
   test('gives unit vectors of 256 floats', () => {
     expect(encoder.dimensions).toBe(256);
@@ -90,10 +94,22 @@ describe('the bundled model', () => {
   });
 
   test.each([
-    ['How do I get my money back?', 'Refunds are paid to your card within five days.', 'The office is closed on public holidays.'],
-    ['パスワードを忘れました', 'ログインできないときはパスワードを再設定してください', '食堂の営業時間は十一時からです'],
+    [
+      'How do I get my money back?',
+      'Refunds are paid to your card within five days.',
+      'The office is closed on public holidays.',
+    ],
+    [
+      'パスワードを忘れました',
+      'ログインできないときはパスワードを再設定してください',
+      '食堂の営業時間は十一時からです',
+    ],
     ['How do I change my password?', 'パスワードを変更するには設定画面を開きます', '犬の散歩は朝と夕方に行います'],
-    ['有給休暇は何日ありますか', 'Employees receive twenty days of paid vacation each year.', 'The server listens on port 8080.'],
+    [
+      '有給休暇は何日ありますか',
+      'Employees receive twenty days of paid vacation each year.',
+      'The server listens on port 8080.',
+    ],
   ])('%s is nearer to %s than to %s', (query, near, far) => {
     expect(similarity(query, near)).toBeGreaterThan(similarity(query, far) + 0.1);
   });

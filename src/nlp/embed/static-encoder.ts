@@ -99,7 +99,8 @@ export function createStaticEncoder(bytes: Uint8Array): StaticEncoder {
         tokens.push(entries[row] ?? '');
         sums.fill(0);
         const offset = 8 * add(row, 1);
-        for (let column = 0; column < dimensions; column += 1) vectors[at * dimensions + column] = (sums[column] ?? 0) - offset;
+        for (let column = 0; column < dimensions; column += 1)
+          vectors[at * dimensions + column] = (sums[column] ?? 0) - offset;
       }
       return { tokens, vectors };
     },

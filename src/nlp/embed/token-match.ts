@@ -23,7 +23,11 @@ function queryTokens({ tokens, vectors }: TokenVectors, dimensions: number): Que
   const total = kept.reduce((sum, { weight }) => sum + weight, 0);
   const units = new Float32Array(kept.length * dimensions);
   kept.forEach(({ row, weight }, at) => {
-    if (weight > 0) units.set(row.map((value) => value / weight), at * dimensions);
+    if (weight > 0)
+      units.set(
+        row.map((value) => value / weight),
+        at * dimensions,
+      );
   });
   return { shares: kept.map(({ weight }) => (total > 0 ? weight / total : 0)), units };
 }
@@ -66,7 +70,10 @@ export function createTokenMatch(encoder: StaticEncoder): TokenMatch {
         }
         for (let slot = 0; slot < best.length; slot += 1) best[slot] = Math.max(best[slot] ?? 0, near[slot] ?? 0);
       });
-      return Math.min(1, shares.reduce((sum, share, slot) => sum + share * (best[slot] ?? 0), 0));
+      return Math.min(
+        1,
+        shares.reduce((sum, share, slot) => sum + share * (best[slot] ?? 0), 0),
+      );
     });
   };
 }

@@ -40,7 +40,9 @@ function decodeBlock(block: JsonObject): ContentPart[] {
       return [{ type: 'text', text: stringAt(block, 'text') ?? '' }];
     case 'thinking': {
       const signature = stringAt(block, 'signature');
-      return [{ type: 'reasoning', text: stringAt(block, 'thinking') ?? '', ...(signature !== undefined && { signature }) }];
+      return [
+        { type: 'reasoning', text: stringAt(block, 'thinking') ?? '', ...(signature !== undefined && { signature }) },
+      ];
     }
     case 'redacted_thinking':
       return [{ type: 'reasoning', text: '', redacted: stringAt(block, 'data') ?? '' }];

@@ -114,7 +114,10 @@ describe('fields', () => {
     ]);
     expect(made['tool_choice']).toEqual({ type: 'any', disable_parallel_tool_use: true });
     expect(encode({ toolChoice: { type: 'auto' } })['tool_choice']).toBeUndefined();
-    expect(encode({ tools, toolChoice: { type: 'tool', name: 'f' } })['tool_choice']).toEqual({ type: 'tool', name: 'f' });
+    expect(encode({ tools, toolChoice: { type: 'tool', name: 'f' } })['tool_choice']).toEqual({
+      type: 'tool',
+      name: 'f',
+    });
   });
 
   test('a schema is closed at every depth', () => {

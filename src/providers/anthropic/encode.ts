@@ -11,7 +11,14 @@ const DEFAULT_MAX_TOKENS = 8_192;
 const CARRIED = new Set(['container', 'context_management', 'inference_geo', 'mcp_servers', 'service_tier', 'speed']);
 
 /** Fields of another dialect that change nothing about the answer. */
-const HINTS = new Set(['metadata', 'prediction', 'prompt_cache_key', 'prompt_cache_retention', 'safety_identifier', 'store']);
+const HINTS = new Set([
+  'metadata',
+  'prediction',
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'safety_identifier',
+  'store',
+]);
 
 /**
  * A request in the words of the Anthropic wire (docs.anthropic.com/en/api/messages). System messages, wherever
@@ -123,7 +130,8 @@ function choiceOf(choice: ToolChoice): JsonObject {
 /** The wire wants every object of a schema closed; where the caller left it open, it is closed. */
 function closedSchema(schema: JsonObject): JsonObject {
   const closed = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closedValue(value)]));
-  if (closed['type'] === 'object' && closed['additionalProperties'] === undefined) closed['additionalProperties'] = false;
+  if (closed['type'] === 'object' && closed['additionalProperties'] === undefined)
+    closed['additionalProperties'] = false;
   return closed;
 }
 

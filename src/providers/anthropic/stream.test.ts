@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test';
 import { roads } from '../../../test/translation/open-stream.ts';
 
-const event = (type: string, more: object = {}): string => `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
+const event = (type: string, more: object = {}): string =>
+  `event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`;
 const start = event('message_start', {
   message: {
     id: 'msg_1',
@@ -20,11 +21,21 @@ const end = event('message_delta', {
 });
 const stop = event('message_stop');
 const content =
-  block(0, { type: 'thinking', thinking: '' }, { type: 'thinking_delta', thinking: '思' }, { type: 'signature_delta', signature: 's' }) +
+  block(
+    0,
+    { type: 'thinking', thinking: '' },
+    { type: 'thinking_delta', thinking: '思' },
+    { type: 'signature_delta', signature: 's' },
+  ) +
   event('ping') +
   block(1, { type: 'text', text: '' }, { type: 'text_delta', text: 'say "error" 🏯' }) +
   block(2, { type: 'server_tool_use', id: 'x', name: 'web_search', input: {} }) +
-  block(3, tool('a'), { type: 'input_json_delta', partial_json: '{"x":' }, { type: 'input_json_delta', partial_json: '1}' }) +
+  block(
+    3,
+    tool('a'),
+    { type: 'input_json_delta', partial_json: '{"x":' },
+    { type: 'input_json_delta', partial_json: '1}' },
+  ) +
   block(4, tool('b'));
 const { decodeAnthropic: decode, passAnthropic: pass } = roads;
 /** Packets in which no event is whole, so that each is a run of its own. */
@@ -78,7 +89,10 @@ describe('translated', () => {
   });
 
   test('an event that is no JSON is an error', async () => {
-    expect((await decode(`${start}data: {"broken"\n\n${content}`, SMALL)).parts.map((part) => part.type)).toEqual(['start', 'error']);
+    expect((await decode(`${start}data: {"broken"\n\n${content}`, SMALL)).parts.map((part) => part.type)).toEqual([
+      'start',
+      'error',
+    ]);
   });
 });
 
@@ -95,7 +109,10 @@ describe('passed through', () => {
   });
 
   test('an error event does not go out: the caller is told in our words', async () => {
-    const seen = await pass(`${start}event: error\ndata: {"type":"error","error":{"type":"api_error","message":"x"}}\n\n`, SMALL);
+    const seen = await pass(
+      `${start}event: error\ndata: {"type":"error","error":{"type":"api_error","message":"x"}}\n\n`,
+      SMALL,
+    );
     expect(seen.bytes).toBe(start);
     expect(seen.parts.map((part) => part.type)).toEqual(['error']);
   });

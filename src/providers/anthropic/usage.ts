@@ -9,7 +9,8 @@ import type { Usage } from '../../spec/usage.ts';
 export function decodeUsage(usage: JsonObject, before?: Usage): Usage {
   const read = numberAt(usage, 'cache_read_input_tokens') ?? before?.cachedInputTokens ?? 0;
   const written = numberAt(usage, 'cache_creation_input_tokens') ?? before?.cacheWriteTokens ?? 0;
-  const plainBefore = before === undefined ? 0 : before.inputTokens - before.cachedInputTokens - before.cacheWriteTokens;
+  const plainBefore =
+    before === undefined ? 0 : before.inputTokens - before.cachedInputTokens - before.cacheWriteTokens;
   const details = objectAt(usage, 'output_tokens_details') ?? {};
   return {
     inputTokens: (numberAt(usage, 'input_tokens') ?? plainBefore) + read + written,

@@ -1,12 +1,16 @@
 import type { AnswerKind, Question } from './question.ts';
 
-const NUMBER = /\d|[一二三四五六七八九十百千万億]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion|half|third|quarter|several)\b/i;
-const TIME = /\b(?:1\d{3}|20\d{2})\b|\d{1,2}世紀|\d年|\d月|昭和|平成|大正|明治|令和|\bcentury\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b|\d+s\b/;
+const NUMBER =
+  /\d|[一二三四五六七八九十百千万億]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion|half|third|quarter|several)\b/i;
+const TIME =
+  /\b(?:1\d{3}|20\d{2})\b|\d{1,2}世紀|\d年|\d月|昭和|平成|大正|明治|令和|\bcentury\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b|\d+s\b/;
 const ENGLISH_NAME = /(?<=\S )\p{Lu}[\p{Ll}'’]+|\p{Lu}[\p{Ll}'’]+ \p{Lu}[\p{Ll}'’]+/u;
-const JAPANESE_PERSON = /氏|さん|者|人|王|帝|博士|教授|大統領|[\u30a1-\u30fc]+[・=][\u30a1-\u30fc]+|(?:が|は|により|によって)/;
+const JAPANESE_PERSON =
+  /氏|さん|者|人|王|帝|博士|教授|大統領|[\u30a1-\u30fc]+[・=][\u30a1-\u30fc]+|(?:が|は|により|によって)/;
 const ENGLISH_PLACE = /\b(?:in|at|near|from|to|of|between|on) (?:the )?\p{Lu}/u;
 const JAPANESE_PLACE = /[都道府県市区町村国州島山川湖港駅]|大陸|地方|地域|半島/;
-const REASON = /\bbecause\b|\bdue to\b|\bsince\b|\bso that\b|\breason\b|\bin order to\b|\btherefore\b|\bcaused?\b|\bresult|ため|から|ので|理由|原因|により|によって|よって/i;
+const REASON =
+  /\bbecause\b|\bdue to\b|\bsince\b|\bso that\b|\breason\b|\bin order to\b|\btherefore\b|\bcaused?\b|\bresult|ため|から|ので|理由|原因|により|によって|よって/i;
 
 const CUES: Record<Exclude<AnswerKind, 'definition' | 'other'>, (sentence: string) => boolean> = {
   time: (sentence) => TIME.test(sentence),
@@ -43,5 +47,8 @@ function isDefinition(sentence: string, thing: string): boolean {
   const after = lower.slice(at + thing.length, at + thing.length + 80);
   // Part of a longer name (SEKISHO_DATA) is another thing.
   if (/^[\w-]/.test(after) && /\w$/.test(thing)) return false;
-  return /^[^.。]{0,40}?\b(?:is|are|was|were|means|refers to)\b/.test(after) || /^(?:[(（「『][^)）]{0,60}[)）」』])?[」』]?(?:とは|は|って)/.test(after);
+  return (
+    /^[^.。]{0,40}?\b(?:is|are|was|were|means|refers to)\b/.test(after) ||
+    /^(?:[(（「『][^)）]{0,60}[)）」』])?[」』]?(?:とは|は|って)/.test(after)
+  );
 }

@@ -60,7 +60,8 @@ function isEligible(content: string, { start, end, text }: Sentence, termCount: 
   const lineStart = content.lastIndexOf('\n', start - 1) + 1;
   const lead = content.slice(lineStart, Math.min(start, lineStart + 12));
   if (/^\s*#{1,6}\s/.test(lead)) return false;
-  if (lead.startsWith('|')) return termCount >= FEWEST_ROW_TERMS && !/^[^\n]*\n\s*\|[\s:|-]+(?:\n|$)/.test(content.slice(end, end + 200));
+  if (lead.startsWith('|'))
+    return termCount >= FEWEST_ROW_TERMS && !/^[^\n]*\n\s*\|[\s:|-]+(?:\n|$)/.test(content.slice(end, end + 200));
   const ends = /[.!。！｡:：]["'”’」』)）*_`]*$/.test(text);
   return ends || text.length >= 20;
 }

@@ -20,17 +20,43 @@ const SAME = 0.6;
  * linear on purpose: a reader can see why a sentence was taken.
  */
 const ORDERING: Partial<Evidence> = {
-  sentence: 4.6, before: 1.0, after: 0.6, passage: 3.1, order: 0.5, cue: 0.8, rank: 1.7, dense: 3.2, passageDense: 1.1,
+  sentence: 4.6,
+  before: 1.0,
+  after: 0.6,
+  passage: 3.1,
+  order: 0.5,
+  cue: 0.8,
+  rank: 1.7,
+  dense: 3.2,
+  passageDense: 1.1,
 };
 const ORDERING_LEXICAL: Partial<Evidence> = {
-  sentence: 5.7, before: 1.1, after: 0.7, passage: 2.9, order: 1.2, cue: 0.8, rank: 2.1,
+  sentence: 5.7,
+  before: 1.1,
+  after: 0.7,
+  passage: 2.9,
+  order: 1.2,
+  cue: 0.8,
+  rank: 2.1,
 };
 /** Log-odds that the passages answer the question at all, from the evidence of the best sentence. */
 const CONFIDENCE: Partial<Evidence> = {
-  sentence: 4.5, before: 1.3, after: 1.3, passage: 5.3, order: 0.9, rank: 1.7, dense: 4.2, passageDense: 1.9,
+  sentence: 4.5,
+  before: 1.3,
+  after: 1.3,
+  passage: 5.3,
+  order: 0.9,
+  rank: 1.7,
+  dense: 4.2,
+  passageDense: 1.9,
 };
 const CONFIDENCE_LEXICAL: Partial<Evidence> = {
-  sentence: 3.9, before: 2.3, after: 2.8, passage: 6.1, order: 3.3, rank: 2.1,
+  sentence: 3.9,
+  before: 2.3,
+  after: 2.8,
+  passage: 6.1,
+  order: 3.3,
+  rank: 2.1,
 };
 const CONFIDENCE_BIAS = -8.6;
 const CONFIDENCE_LEXICAL_BIAS = -7.3;
@@ -44,11 +70,7 @@ const CROSS_DENSE_SLOPE = 10;
 const CROSS_WORD_SLOPE = 2;
 
 /** The sentences to answer with, best first; none where the passages do not answer. */
-export function chooseSentences(
-  deps: ScoreDeps,
-  questionText: string,
-  passages: readonly PassageInput[],
-): Candidate[] {
+export function chooseSentences(deps: ScoreDeps, questionText: string, passages: readonly PassageInput[]): Candidate[] {
   const question = readQuestion(questionText);
   const candidates = candidatesOf(passages, deps.analyser);
   const scored = scoreSentences(deps, question, passages, candidates).filter(({ candidate }) => candidate.eligible);
@@ -65,7 +87,10 @@ export function chooseSentences(
         : CONFIDENCE_BIAS + weigh(evidence, CONFIDENCE),
   });
   if (ownAnswer.length > 0) return ownAnswer;
-  return choose(scored.filter((one) => !isOwn(one)), { ordering: CROSS_ORDERING, confidence: crossConfidence });
+  return choose(
+    scored.filter((one) => !isOwn(one)),
+    { ordering: CROSS_ORDERING, confidence: crossConfidence },
+  );
 }
 
 interface Scheme {
@@ -97,9 +122,15 @@ function weigh(evidence: Evidence, weights: Partial<Evidence>): number {
   const { sentence, before, after, passage, order, cue, rank, dense, passageDense } = evidence;
   const product = (value: number, weight: number | undefined): number => value * (weight ?? 0);
   return (
-    product(sentence, weights.sentence) + product(before, weights.before) + product(after, weights.after) +
-    product(passage, weights.passage) + product(order, weights.order) + product(cue, weights.cue) +
-    product(rank, weights.rank) + product(dense, weights.dense) + product(passageDense, weights.passageDense)
+    product(sentence, weights.sentence) +
+    product(before, weights.before) +
+    product(after, weights.after) +
+    product(passage, weights.passage) +
+    product(order, weights.order) +
+    product(cue, weights.cue) +
+    product(rank, weights.rank) +
+    product(dense, weights.dense) +
+    product(passageDense, weights.passageDense)
   );
 }
 

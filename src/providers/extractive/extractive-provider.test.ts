@@ -10,7 +10,10 @@ import { createExtractiveProvider } from './extractive-provider.ts';
 const analyser: TextAnalyser = {
   id: 'test',
   terms: (text) =>
-    text.toLowerCase().match(/[a-z0-9]{3,}|\p{Script=Han}{2}|\p{Script=Katakana}{2,}/gu)?.filter((term) => !['the', 'was', 'and', 'are'].includes(term)) ?? [],
+    text
+      .toLowerCase()
+      .match(/[a-z0-9]{3,}|\p{Script=Han}{2}|\p{Script=Katakana}{2,}/gu)
+      ?.filter((term) => !['the', 'was', 'and', 'are'].includes(term)) ?? [],
   sentences: (text) =>
     [...text.matchAll(/[^.。?？\n]+[.。?？]?/g)].flatMap((match): Sentence[] => {
       const slice = match[0].trim();
@@ -19,15 +22,27 @@ const analyser: TextAnalyser = {
     }),
   language: (text) => (/[\u3041-\u30ff\u4e00-\u9fff]/.test(text) ? 'ja' : 'en'),
 };
-const provider = createExtractiveProvider({ analyser, ids: () => 'chatcmpl_1', clock: { nowMs: () => 5, monotonicMs: () => 5 } });
+const provider = createExtractiveProvider({
+  analyser,
+  ids: () => 'chatcmpl_1',
+  clock: { nowMs: () => 5, monotonicMs: () => 5 },
+});
 
 const TOWER: PassageInput = {
   id: 'tower',
   title: 'The tower',
-  content: '# The tower of Aldermoor\n\nThe tower of Aldermoor was finished in 1743 by masons from the coast. It is made of granite. Who built the tower of Aldermoor?',
+  content:
+    '# The tower of Aldermoor\n\nThe tower of Aldermoor was finished in 1743 by masons from the coast. It is made of granite. Who built the tower of Aldermoor?',
 };
-const BRIDGE: PassageInput = { id: 'bridge', content: 'The bridge near Aldermoor carries trains. Its arches are wooden.' };
-const CASTLE: PassageInput = { id: 'castle', title: '白鷺城', content: '白鷺城の天守閣は1609年に完成した。城下町には市場があった。' };
+const BRIDGE: PassageInput = {
+  id: 'bridge',
+  content: 'The bridge near Aldermoor carries trains. Its arches are wooden.',
+};
+const CASTLE: PassageInput = {
+  id: 'castle',
+  title: '白鷺城',
+  content: '白鷺城の天守閣は1609年に完成した。城下町には市場があった。',
+};
 
 function callOf(request: ChatRequest, signal = new AbortController().signal): ChatCall {
   return { model: 'sentences', target: 'extractive/sentences', signal, request: () => request };
@@ -48,7 +63,10 @@ function textOf(result: ChatResult): string {
 }
 
 async function refusal(request: ChatRequest): Promise<unknown> {
-  return provider.chat?.(callOf(request)).then(() => undefined, (thrown: unknown) => thrown);
+  return provider.chat?.(callOf(request)).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
 }
 
 describe('answers', () => {
@@ -56,10 +74,17 @@ describe('answers', () => {
     const result = await ask('When was the tower of Aldermoor finished?', [BRIDGE, TOWER]);
     const sentence = 'The tower of Aldermoor was finished in 1743 by masons from the coast.';
     expect(textOf(result)).toBe(sentence);
-    expect(result.citations).toEqual([{
-      document_id: 'tower', title: 'The tower', sentence, start: TOWER.content.indexOf(sentence),
-      end: TOWER.content.indexOf(sentence) + sentence.length, answer_start: 0, answer_end: sentence.length,
-    }]);
+    expect(result.citations).toEqual([
+      {
+        document_id: 'tower',
+        title: 'The tower',
+        sentence,
+        start: TOWER.content.indexOf(sentence),
+        end: TOWER.content.indexOf(sentence) + sentence.length,
+        answer_start: 0,
+        answer_end: sentence.length,
+      },
+    ]);
     expect(result.usage.basis).toBe('estimated');
     expect(result.usage.outputTokens).toBeGreaterThan(0);
   });
@@ -77,7 +102,8 @@ describe('answers', () => {
   });
 
   test('a row of a table is quoted without its bars, its head never', async () => {
-    const content = '| word | what it says of the harbour |\n|---|---|\n| pilot | guides foreign ships into harbour at night |';
+    const content =
+      '| word | what it says of the harbour |\n|---|---|\n| pilot | guides foreign ships into harbour at night |';
     const result = await ask('Which word guides foreign ships into the harbour?', [{ id: 'table', content }]);
     expect(textOf(result)).toBe('pilot | guides foreign ships into harbour at night');
   });
@@ -88,22 +114,49 @@ describe('answers', () => {
   });
 
   test('every citation is an exact slice of its passage, and its answer span an exact slice of the answer', async () => {
-    const fragment = fc.constantFrom('the tower ', 'Aldermoor ', 'finished ', '白鷺城', '完成', '。', '. ', '\n', '# ', '1743 ', '?', '\ud83d', '| x |');
+    const fragment = fc.constantFrom(
+      'the tower ',
+      'Aldermoor ',
+      'finished ',
+      '白鷺城',
+      '完成',
+      '。',
+      '. ',
+      '\n',
+      '# ',
+      '1743 ',
+      '?',
+      '\ud83d',
+      '| x |',
+    );
     const passage = fc.array(fragment, { maxLength: 40 });
-    await fc.assert(fc.asyncProperty(fc.array(passage, { maxLength: 4 }), fc.array(fragment, { maxLength: 8 }), async (passages, words) => {
-      const numbered = passages.map((parts, i) => ({ id: `p${i}`, content: parts.join('') }));
-      const result = await ask(words.join(''), numbered);
-      for (const citation of result.citations ?? []) {
-        const source = numbered.find(({ id }) => id === citation.document_id);
-        expect(source?.content.slice(citation.start, citation.end)).toBe(citation.sentence);
-        expect(textOf(result).slice(citation.answer_start, citation.answer_end)).toBe(citation.sentence);
-      }
-    }), { numRuns: 200 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(passage, { maxLength: 4 }),
+        fc.array(fragment, { maxLength: 8 }),
+        async (passages, words) => {
+          const numbered = passages.map((parts, i) => ({ id: `p${i}`, content: parts.join('') }));
+          const result = await ask(words.join(''), numbered);
+          for (const citation of result.citations ?? []) {
+            const source = numbered.find(({ id }) => id === citation.document_id);
+            expect(source?.content.slice(citation.start, citation.end)).toBe(citation.sentence);
+            expect(textOf(result).slice(citation.answer_start, citation.answer_end)).toBe(citation.sentence);
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   test('the likeness of meaning finds the answer in another language', async () => {
     const about = (text: string): Float32Array => new Float32Array(/castle|白鷺城/.test(text) ? [1, 0] : [0, 1]);
-    const encoder = { id: 'test', dimensions: 2, fingerprint: 'x', encode: about, countTokens: (text: string) => text.length };
+    const encoder = {
+      id: 'test',
+      dimensions: 2,
+      fingerprint: 'x',
+      encode: about,
+      countTokens: (text: string) => text.length,
+    };
     const bilingual = createExtractiveProvider({ analyser, encoder });
     const answer = await bilingual.chat?.(callOf(asking('When was the white castle completed?', [BRIDGE, CASTLE])));
     expect(answer?.result().citations?.[0]?.sentence).toBe('白鷺城の天守閣は1609年に完成した。');
@@ -149,7 +202,9 @@ describe('streams', () => {
     const reading = (async () => {
       for await (const frame of stream?.frames ?? []) if (frame.parts[0]?.type === 'start') leaving.abort();
     })();
-    expect(await reading.catch((thrown: unknown) => (thrown instanceof SekishoError ? thrown.code : thrown))).toBe('caller_left');
+    expect(await reading.catch((thrown: unknown) => (thrown instanceof SekishoError ? thrown.code : thrown))).toBe(
+      'caller_left',
+    );
   });
 });
 
@@ -158,13 +213,19 @@ describe('refuses what it cannot carry', () => {
     const tools = await refusal({ ...asking('x', [TOWER]), tools: [{ name: 'f', parameters: {} }] });
     expect(tools).toBeInstanceOf(SekishoError);
     expect(tools).toHaveProperty('code', 'unsupported_parameter');
-    expect(await refusal({ ...asking('x', [TOWER]), responseFormat: { type: 'json' } })).toHaveProperty('code', 'unsupported_parameter');
+    expect(await refusal({ ...asking('x', [TOWER]), responseFormat: { type: 'json' } })).toHaveProperty(
+      'code',
+      'unsupported_parameter',
+    );
   });
 });
 
 test('a hostile amount of text is bounded', async () => {
   const content = 'The tower of Aldermoor was finished in 1743 again and again. '.repeat(20_000);
-  const passages = Array.from({ length: 120 }, (_, i) => ({ id: `p${i}`, content: i === 0 ? content : 'The tower was finished.' }));
+  const passages = Array.from({ length: 120 }, (_, i) => ({
+    id: `p${i}`,
+    content: i === 0 ? content : 'The tower was finished.',
+  }));
   const result = await ask('When was the tower of Aldermoor finished? '.repeat(2_000), passages);
   expect(result.parts).toHaveLength(1);
 }, 10_000);

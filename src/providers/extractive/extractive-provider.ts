@@ -63,14 +63,21 @@ export function createExtractiveProvider(deps: ExtractiveProviderDeps): Provider
   };
 }
 
-async function* framesOf(start: StreamPart, answer: ExtractiveAnswer, signal: AbortSignal): AsyncGenerator<StreamFrame> {
+async function* framesOf(
+  start: StreamPart,
+  answer: ExtractiveAnswer,
+  signal: AbortSignal,
+): AsyncGenerator<StreamFrame> {
   yield { parts: [start] };
   for (const text of answer.pieces) {
     stopIfLeft(signal);
     yield { parts: [{ type: 'text', text }] };
   }
   const { citations, usage, finish } = answer;
-  const end: StreamPart[] = [{ type: 'usage', usage }, { type: 'finish', finish }];
+  const end: StreamPart[] = [
+    { type: 'usage', usage },
+    { type: 'finish', finish },
+  ];
   yield { parts: citations.length === 0 ? end : [{ type: 'citations', citations }, ...end] };
 }
 
@@ -81,8 +88,12 @@ function stopIfLeft(signal: AbortSignal): void {
 function refuseUnsupported(request: ChatRequest, target: string): void {
   const parameters: string[] = [];
   if ((request.tools ?? []).length > 0 && request.toolChoice?.type !== 'none') parameters.push('tools');
-  if (request.responseFormat !== undefined && request.responseFormat.type !== 'text') parameters.push('response_format');
+  if (request.responseFormat !== undefined && request.responseFormat.type !== 'text')
+    parameters.push('response_format');
   const param = parameters[0];
   if (param === undefined) return;
-  throw new SekishoError('unsupported_parameter', { values: { route: target, parameters: parameters.join(', ') }, param });
+  throw new SekishoError('unsupported_parameter', {
+    values: { route: target, parameters: parameters.join(', ') },
+    param,
+  });
 }

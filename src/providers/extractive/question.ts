@@ -17,13 +17,25 @@ export interface Question {
 const LONGEST_QUESTION = 8_000;
 
 const KINDS: readonly (readonly [AnswerKind, RegExp])[] = [
-  ['time', /\b(?:when|what (?:year|date|day|month|century|decade|time)|which (?:year|date|month|century|decade)|in what year|how old)\b/i],
+  [
+    'time',
+    /\b(?:when|what (?:year|date|day|month|century|decade|time)|which (?:year|date|month|century|decade)|in what year|how old)\b/i,
+  ],
   ['time', /いつ|何(?:年|月|日|時|世紀|曜日|年代)|何歳/],
-  ['number', /\bhow (?:many|much|long|far|tall|high|large|big|fast|often|deep|wide)\b|\bwhat (?:number|percentage|percent|amount)\b/i],
-  ['number', /いくつ|いくら|どのくらい|どれくらい|どれほど|何[人個回本枚台件度倍番位社校名羽頭匹巻話階種割円点箇ヶか]|割合/],
+  [
+    'number',
+    /\bhow (?:many|much|long|far|tall|high|large|big|fast|often|deep|wide)\b|\bwhat (?:number|percentage|percent|amount)\b/i,
+  ],
+  [
+    'number',
+    /いくつ|いくら|どのくらい|どれくらい|どれほど|何[人個回本枚台件度倍番位社校名羽頭匹巻話階種割円点箇ヶか]|割合/,
+  ],
   ['person', /\b(?:who|whom|whose)\b/i],
   ['person', /誰|だれ|何者|人物|どなた/],
-  ['place', /\b(?:where|what (?:city|country|state|place|town|region)|which (?:city|country|state|place|town|region))\b/i],
+  [
+    'place',
+    /\b(?:where|what (?:city|country|state|place|town|region)|which (?:city|country|state|place|town|region))\b/i,
+  ],
   ['place', /どこ|どの(?:国|都市|町|県|地域|州)|何(?:県|市|国|州|区)|場所/],
   ['reason', /\bwhy\b|\bwhat (?:caused|is the reason|was the reason)\b/i],
   ['reason', /なぜ|何故|どうして|理由|原因/],
@@ -45,15 +57,21 @@ export function questionOf(messages: readonly Message[]): string {
 export function readQuestion(text: string): Question {
   const plain = text.normalize('NFKC');
   const defined = definedThing(plain);
-  const kind = KINDS.find(([, pattern]) => pattern.test(plain))?.[0] ?? (defined === undefined ? 'other' : 'definition');
+  const kind =
+    KINDS.find(([, pattern]) => pattern.test(plain))?.[0] ?? (defined === undefined ? 'other' : 'definition');
   const topic = plain.replace(ENGLISH_ASKING, ' ').replace(JAPANESE_ASKING, ' ');
   const counters = [...plain.matchAll(/何([^\s\u3041-\u3096?？、。]{1,3})/g)].flatMap((match) => match[1] ?? []);
   return { text, kind, topic, counters, ...(defined === undefined ? {} : { defined }) };
 }
 
 function definedThing(question: string): string | undefined {
-  const english = /^\s*(?:what(?:'s| is| are| was| were| does| do)|define|explain)\s+(?:an?\s+|the\s+)?([^?]{1,60}?)(?:\s+mean)?\s*[?.]*\s*$/i.exec(question);
-  const japanese = /^\s*([^、。?？]{1,40}?)(?:とは|って|の意味は)(?:何|なん|どんな|どういう|\s*[?？]|\s*$)/.exec(question);
+  const english =
+    /^\s*(?:what(?:'s| is| are| was| were| does| do)|define|explain)\s+(?:an?\s+|the\s+)?([^?]{1,60}?)(?:\s+mean)?\s*[?.]*\s*$/i.exec(
+      question,
+    );
+  const japanese = /^\s*([^、。?？]{1,40}?)(?:とは|って|の意味は)(?:何|なん|どんな|どういう|\s*[?？]|\s*$)/.exec(
+    question,
+  );
   const thing = (english?.[1] ?? japanese?.[1])?.trim().toLowerCase();
   return thing === undefined || thing === '' ? undefined : thing;
 }

@@ -4,9 +4,11 @@ const SAYINGS = {
     ja: 'この質問に答える記述は、文書の中に見つかりませんでした。',
   },
   documentsOnly: {
-    en: 'I answer from documents only, by quoting their sentences: I am not a language model. ' +
+    en:
+      'I answer from documents only, by quoting their sentences: I am not a language model. ' +
       'Ask a collection (model "rag/<collection>"), or choose a route with a language model.',
-    ja: '私は言語モデルではなく、文書の文を引用して答えるだけです。' +
+    ja:
+      '私は言語モデルではなく、文書の文を引用して答えるだけです。' +
       'コレクション（モデル「rag/<コレクション名>」）に質問するか、言語モデルのルートを選んでください。',
   },
 } as const;

@@ -64,7 +64,9 @@ export function scoreSentences(
   const questionVector = deps.encoder?.encode(question.text);
   const passageDense = passages.map((passage) =>
     deps.encoder === undefined || questionVector === undefined
-      ? 0 : dot(questionVector, deps.encoder.encode(passage.content.slice(0, 8_000))));
+      ? 0
+      : dot(questionVector, deps.encoder.encode(passage.content.slice(0, 8_000))),
+  );
 
   return candidates.map((candidate, index) => {
     const neighbour = (offset: number): number =>
@@ -77,8 +79,10 @@ export function scoreSentences(
       order: orderOf(pairs, candidate),
       cue: answerCue(question, candidate.text),
       rank: 1 / (1 + candidate.passage),
-      dense: questionVector === undefined || deps.encoder === undefined
-        ? 0 : dot(questionVector, deps.encoder.encode(candidate.text)),
+      dense:
+        questionVector === undefined || deps.encoder === undefined
+          ? 0
+          : dot(questionVector, deps.encoder.encode(candidate.text)),
       passageDense: passageDense[candidate.passage] ?? 0,
     };
     return { candidate, evidence };

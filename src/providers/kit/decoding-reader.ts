@@ -46,7 +46,8 @@ export function createDecodingReader(
       const json = parseJson(event.data);
       const object = isJsonObject(json) ? json : undefined;
       if (decoder.isEnd(event.data, object)) return { frame: { parts }, ended: true };
-      if (object === undefined) parts.push({ type: 'error', error: brokenStream(target, 'an event was not a JSON object') });
+      if (object === undefined)
+        parts.push({ type: 'error', error: brokenStream(target, 'an event was not a JSON object') });
       else for (const part of decoder.decode(object)) parts.push(...sorted(part));
       if (parts.at(-1)?.type === 'error') break;
     }

@@ -37,7 +37,9 @@ export function createExchange(
     watchdog,
     aborted: () =>
       new Promise((_, reject) => {
-        controller.signal.addEventListener('abort', () => reject(new Error('The call was broken off.')), { once: true });
+        controller.signal.addEventListener('abort', () => reject(new Error('The call was broken off.')), {
+          once: true,
+        });
       }),
     settle,
     close: () => {

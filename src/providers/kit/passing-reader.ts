@@ -57,7 +57,8 @@ export function createPassingReader(target: string, wire: PassingWire): RunReade
   }
 
   return {
-    read: (run) => (wire.telling.test(run.toString('latin1')) ? readClosely(run) : { frame: { bytes: run, parts: [] }, ended: false }),
+    read: (run) =>
+      wire.telling.test(run.toString('latin1')) ? readClosely(run) : { frame: { bytes: run, parts: [] }, ended: false },
     get finished() {
       return wire.finished();
     },

@@ -12,7 +12,11 @@ const DONE: IteratorResult<StreamFrame> = { value: undefined, done: true };
  *
  * @throws SekishoError where the first run ends in an error: nothing has gone out, so another target may be tried.
  */
-export function streamFrames({ first, source }: OpenStream, target: string, reader: RunReader): AsyncIterable<StreamFrame> {
+export function streamFrames(
+  { first, source }: OpenStream,
+  target: string,
+  reader: RunReader,
+): AsyncIterable<StreamFrame> {
   let pending: ReadRun | undefined = reader.read(first);
   let over = false;
   const refusal = errorIn(pending.frame);
@@ -24,7 +28,9 @@ export function streamFrames({ first, source }: OpenStream, target: string, read
   async function closed(frame: StreamFrame): Promise<IteratorResult<StreamFrame>> {
     over = true;
     const owed = await reader.close();
-    const bytes = isEmpty(owed.bytes) ? frame.bytes : Buffer.concat([frame.bytes ?? Buffer.alloc(0), owed.bytes ?? Buffer.alloc(0)]);
+    const bytes = isEmpty(owed.bytes)
+      ? frame.bytes
+      : Buffer.concat([frame.bytes ?? Buffer.alloc(0), owed.bytes ?? Buffer.alloc(0)]);
     const value = { ...(bytes !== undefined && { bytes }), parts: [...frame.parts, ...owed.parts] };
     return isEmpty(bytes) && value.parts.length === 0 ? DONE : { value, done: false };
   }

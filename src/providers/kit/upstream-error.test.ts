@@ -11,7 +11,9 @@ const translate = (status: number, body: unknown = '', headers: Record<string, s
     nowMs: NOW,
     secrets: ['sk-secret-4711'],
   });
-const openai = (message: string, more: object = {}): object => ({ error: { message, type: 'invalid_request_error', ...more } });
+const openai = (message: string, more: object = {}): object => ({
+  error: { message, type: 'invalid_request_error', ...more },
+});
 
 describe('status', () => {
   test.each([
@@ -34,10 +36,19 @@ describe('status', () => {
 
 describe('what a 400 means', () => {
   test.each([
-    ['context_too_long', openai("This model's maximum context length is 8192 tokens.", { code: 'context_length_exceeded' })],
-    ['context_too_long', { type: 'error', error: { type: 'invalid_request_error', message: 'prompt is too long: 210000 tokens' } }],
+    [
+      'context_too_long',
+      openai("This model's maximum context length is 8192 tokens.", { code: 'context_length_exceeded' }),
+    ],
+    [
+      'context_too_long',
+      { type: 'error', error: { type: 'invalid_request_error', message: 'prompt is too long: 210000 tokens' } },
+    ],
     ['context_too_long', { error: 'the request exceeds the available context size' }],
-    ['content_refused', openai('filtered', { code: 'content_filter', innererror: { code: 'ResponsibleAIPolicyViolation' } })],
+    [
+      'content_refused',
+      openai('filtered', { code: 'content_filter', innererror: { code: 'ResponsibleAIPolicyViolation' } }),
+    ],
     ['content_refused', openai('Your request was flagged by our safety system.')],
     ['upstream_not_found', openai('The model `x` does not exist', { code: 'model_not_found' })],
     ['upstream_not_found', { object: 'error', message: 'Invalid model: x', type: 'invalid_model', code: '1500' }],
@@ -52,13 +63,17 @@ describe('what a 400 means', () => {
     expect(message).toContain('bad key [secret] xxx');
     expect(message).not.toContain('sk-secret');
     expect(message.length).toBeLessThan(600);
-    expect(translate(400, { detail: [{ loc: ['body', 'stream_options'], msg: 'forbidden' }] }).message).toContain('stream_options');
+    expect(translate(400, { detail: [{ loc: ['body', 'stream_options'], msg: 'forbidden' }] }).message).toContain(
+      'stream_options',
+    );
     expect(translate(400, 'plain words').message).toContain('HTTP 400');
   });
 
   test('an error of the upstream shows none of its words', () => {
     expect(translate(500, openai('stack trace')).message).not.toContain('stack trace');
-    expect(errorInAnswer('up/m', { message: 'stack trace', type: 'server_error' }).message).not.toContain('stack trace');
+    expect(errorInAnswer('up/m', { message: 'stack trace', type: 'server_error' }).message).not.toContain(
+      'stack trace',
+    );
   });
 });
 
@@ -78,7 +93,9 @@ describe('retry-after', () => {
   });
 
   test('an exhausted quota does not come back at once', () => {
-    expect(translate(429, openai('You exceeded your current quota', { code: 'insufficient_quota' })).retryAfterMs).toBe(60_000);
+    expect(translate(429, openai('You exceeded your current quota', { code: 'insufficient_quota' })).retryAfterMs).toBe(
+      60_000,
+    );
   });
 });
 

@@ -11,7 +11,8 @@ const TOO_LONG =
   /context_length_exceeded|maximum context length|context (window|length|size)|prompt is too long|input is too long|too many (input )?tokens|exceeds? the (model'?s )?(maximum|limit) .*tokens|reduce the length of/i;
 const REFUSED =
   /content_filter|content_policy|ResponsibleAIPolicyViolation|content management policy|content policy|usage polic(y|ies)|safety system|flagged (as|by|for)/i;
-const NO_MODEL = /model_not_found|invalid model|not a valid model|model .{0,200}(does not exist|not found|is not available)/i;
+const NO_MODEL =
+  /model_not_found|invalid model|not a valid model|model .{0,200}(does not exist|not found|is not available)/i;
 const NO_QUOTA = /insufficient_quota|exceeded your current quota|credit balance is too low/i;
 /** An exhausted quota does not come back with the next second. */
 const QUOTA_PAUSE_MS = 60_000;
@@ -98,5 +99,8 @@ function showable(message: string, secrets: readonly string[]): string {
   let text = message.slice(0, MAX_CAUSE);
   for (const secret of secrets) if (secret.length > 0) text = text.replaceAll(secret, '[secret]');
   // oxlint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim().slice(0, MAX_PROBLEM);
+  return text
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .trim()
+    .slice(0, MAX_PROBLEM);
 }

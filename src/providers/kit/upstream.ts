@@ -110,7 +110,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const prelude: Buffer[] = [];
       let bytes = 0;
       for (let run = await source.next(); run !== undefined; run = await source.next()) {
-        if (options.hasData(run)) return { first: prelude.length === 0 ? run : Buffer.concat([...prelude, run]), source };
+        if (options.hasData(run))
+          return { first: prelude.length === 0 ? run : Buffer.concat([...prelude, run]), source };
         bytes += run.length;
         if (bytes <= MAX_PRELUDE_BYTES) prelude.push(run);
       }

@@ -30,7 +30,10 @@ export function createChunkDecoder(target: string): EventDecoder {
           createdMs: (numberAt(chunk, 'created') ?? 0) * 1000,
         });
       }
-      const choice = arrayAt(chunk, 'choices').filter(isJsonObject).find((each) => (numberAt(each, 'index') ?? 0) === 0) ?? {};
+      const choice =
+        arrayAt(chunk, 'choices')
+          .filter(isJsonObject)
+          .find((each) => (numberAt(each, 'index') ?? 0) === 0) ?? {};
       const delta = objectAt(choice, 'delta') ?? {};
       const reasoning = reasoningOf(delta);
       if (reasoning !== '') parts.push({ type: 'reasoning', text: reasoning });

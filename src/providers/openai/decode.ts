@@ -1,4 +1,12 @@
-import { arrayAt, isJsonObject, numberAt, objectAt, stringAt, type JsonObject, type JsonValue } from '../../lib/json.ts';
+import {
+  arrayAt,
+  isJsonObject,
+  numberAt,
+  objectAt,
+  stringAt,
+  type JsonObject,
+  type JsonValue,
+} from '../../lib/json.ts';
 import type { ChatResult, ContentPart, FinishReason } from '../../spec/chat.ts';
 import { noUsage } from '../../spec/usage.ts';
 import { findUsage } from './usage.ts';
@@ -35,15 +43,17 @@ export function decodeChatResult(body: JsonObject): ChatResult {
   const refusal = stringAt(message, 'refusal') ?? '';
   const text = textOf(message['content']) || refusal;
   if (text !== '') parts.push({ type: 'text', text });
-  arrayAt(message, 'tool_calls').filter(isJsonObject).forEach((call, index) => {
-    const asked = objectAt(call, 'function') ?? {};
-    parts.push({
-      type: 'tool-call',
-      id: stringAt(call, 'id') || `call_${index}`,
-      name: stringAt(asked, 'name') ?? '',
-      arguments: argumentsOf(asked),
+  arrayAt(message, 'tool_calls')
+    .filter(isJsonObject)
+    .forEach((call, index) => {
+      const asked = objectAt(call, 'function') ?? {};
+      parts.push({
+        type: 'tool-call',
+        id: stringAt(call, 'id') || `call_${index}`,
+        name: stringAt(asked, 'name') ?? '',
+        arguments: argumentsOf(asked),
+      });
     });
-  });
   return {
     id: stringAt(body, 'id') ?? '',
     model: stringAt(body, 'model') ?? '',

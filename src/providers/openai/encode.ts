@@ -21,7 +21,9 @@ export function encodeChatRequest(
   const unknown = Object.keys(request.extra ?? {}).filter((name) => !CARRIED.has(name));
   if (request.topK !== undefined) unknown.push('top_k');
   if (unknown.length > 0) {
-    throw new SekishoError('unsupported_parameter', { values: { route: options.target, parameters: unknown.join(', ') } });
+    throw new SekishoError('unsupported_parameter', {
+      values: { route: options.target, parameters: unknown.join(', ') },
+    });
   }
   return {
     ...request.extra,

@@ -43,7 +43,8 @@ const plain = {
 const chunk = (delta: object, finish: string | null = null): string =>
   `data: ${JSON.stringify({ id: 'c1', choices: [{ index: 0, delta, finish_reason: finish }] })}\n\n`;
 const whole = `${chunk({ content: 'a' })}${chunk({}, 'stop')}data: [DONE]\n\n`;
-const sse = (body: string | ReadableStream<Uint8Array>): Response => new Response(body, { headers: { 'content-type': 'text/event-stream' } });
+const sse = (body: string | ReadableStream<Uint8Array>): Response =>
+  new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 const base = `http://127.0.0.1:${server.port}`;
 const provider = (more: Partial<OpenAiProviderOptions> = {}) =>
   createOpenAiProvider({
@@ -60,7 +61,10 @@ const call = (body?: string, signal = new AbortController().signal): ChatCall =>
     model: 'm',
     target: 'up/m',
     signal,
-    request: () => ({ messages: [{ role: 'user', parts: [{ type: 'text', text: 'Is the gate open?' }] }], maxOutputTokens: 9 }),
+    request: () => ({
+      messages: [{ role: 'user', parts: [{ type: 'text', text: 'Is the gate open?' }] }],
+      maxOutputTokens: 9,
+    }),
     ...(body !== undefined && isJsonObject(json) && { native: { wire: 'openai', text: body, json } }),
   };
 };
@@ -90,7 +94,10 @@ describe('what goes upstream', () => {
     answers = [() => sse(whole), () => sse(whole)];
     await provider().streamChat?.(call(native));
     await provider().streamChat?.(call(native.replace('"stream"', '"stream_options":{"x":1},"stream"')));
-    expect(seen.map((each) => each.json['stream_options'])).toEqual([{ include_usage: true }, { x: 1, include_usage: true }]);
+    expect(seen.map((each) => each.json['stream_options'])).toEqual([
+      { include_usage: true },
+      { x: 1, include_usage: true },
+    ]);
   });
 
   test('an upstream that refuses to be asked for usage is asked once', async () => {
@@ -193,7 +200,9 @@ describe('streams', () => {
 
   test('the time that a slow reader takes is not the upstream\u2019s', async () => {
     answers = [() => sse(whole)];
-    const stream = await provider({ timeouts: { connectMs: 500, firstByteMs: 500, betweenDataMs: 20 } }).streamChat?.(call(native));
+    const stream = await provider({ timeouts: { connectMs: 500, firstByteMs: 500, betweenDataMs: 20 } }).streamChat?.(
+      call(native),
+    );
     const frames = (stream?.frames ?? expect.unreachable())[Symbol.asyncIterator]();
     await frames.next();
     // Time is what this test is about: four times what the upstream is given.
@@ -208,7 +217,9 @@ describe('streams', () => {
       (request) => {
         request.signal.addEventListener('abort', () => resolve());
         return sse(
-          new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode(chunk({ content: 'a' }))) }),
+          new ReadableStream({
+            start: (controller) => controller.enqueue(new TextEncoder().encode(chunk({ content: 'a' }))),
+          }),
         );
       },
     ];
@@ -221,9 +232,20 @@ describe('streams', () => {
 test('embeddings: vectors in the order of the input, counted where the upstream is silent', async () => {
   const request = { input: ['gate', '関所'] };
   const at = { model: 'm', target: 'up/m', signal: new AbortController().signal };
-  answers = [() => Response.json({ data: [{ index: 1, embedding: [3, 4] }, { index: 0, embedding: [1, 2] }] })];
+  answers = [
+    () =>
+      Response.json({
+        data: [
+          { index: 1, embedding: [3, 4] },
+          { index: 0, embedding: [1, 2] },
+        ],
+      }),
+  ];
   const answer = await provider().embed?.({ ...at, request });
-  expect(answer?.result().vectors.map((vector) => [...vector])).toEqual([[1, 2], [3, 4]]);
+  expect(answer?.result().vectors.map((vector) => [...vector])).toEqual([
+    [1, 2],
+    [3, 4],
+  ]);
   expect(answer?.usage).toMatchObject({ basis: 'estimated' });
   expect(answer?.usage.inputTokens).toBeGreaterThan(1);
   answers = [() => Response.json({ error: { message: 'no' } })];

@@ -118,7 +118,8 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
     },
 
     listModels: async (signal) => {
-      const url = flavour === 'azure' ? `${baseUrl}/openai/models?api-version=${options.apiVersion ?? ''}` : `${baseUrl}/models`;
+      const url =
+        flavour === 'azure' ? `${baseUrl}/openai/models?api-version=${options.apiVersion ?? ''}` : `${baseUrl}/models`;
       const { json } = await upstream.json({ url, target: name, signal });
       return arrayAt(json, 'data')
         .filter(isJsonObject)

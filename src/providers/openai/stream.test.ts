@@ -6,7 +6,9 @@ const chunk = (delta: object, finish: string | null = null, more: object = {}): 
   `data: ${JSON.stringify({ ...head, choices: [{ index: 0, delta, finish_reason: finish }], ...more })}\n\n`;
 const usageOnly = `data: ${JSON.stringify({ ...head, choices: [], usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 } })}\n\n`;
 const done = 'data: [DONE]\n\n';
-const call = (more: object, args = ''): object => ({ tool_calls: [{ type: 'function', function: { name: 'f', arguments: args }, ...more }] });
+const call = (more: object, args = ''): object => ({
+  tool_calls: [{ type: 'function', function: { name: 'f', arguments: args }, ...more }],
+});
 const { decodeOpenAi: decode, passOpenAi: pass } = roads;
 const usage = {
   inputTokens: 5,
@@ -19,7 +21,11 @@ const usage = {
 
 describe('translated', () => {
   test.each([1, 5, 10_000])('usage comes before finish, in packets of %d bytes', async (packetBytes) => {
-    const text = chunk({ role: 'assistant', content: '' }) + chunk({ reasoning: 'hm' }) + chunk({ content: '関所' }) + chunk({}, 'stop');
+    const text =
+      chunk({ role: 'assistant', content: '' }) +
+      chunk({ reasoning: 'hm' }) +
+      chunk({ content: '関所' }) +
+      chunk({}, 'stop');
     const { parts } = await decode(text + usageOnly + done, { packetBytes });
     expect(parts).toEqual([
       { type: 'start', id: 'c1', model: 'm', createdMs: 1_700_000_000_000 },
@@ -36,10 +42,16 @@ describe('translated', () => {
   });
 
   test.each([
-    ['by index', [call({ index: 0, id: 'a' }), call({ index: 0 }, '1'), call({ index: 1, id: 'b' }), call({ index: 1 }, '2')]],
+    [
+      'by index',
+      [call({ index: 0, id: 'a' }), call({ index: 0 }, '1'), call({ index: 1, id: 'b' }), call({ index: 1 }, '2')],
+    ],
     ['by one index and new ids', [call({ index: 0, id: 'a' }, '1'), call({ index: 0, id: 'b' }, '2')]],
     ['without an index', [call({ id: 'a' }, '1'), call({ id: 'b' }, '2')]],
-    ['with the id repeated', [call({ index: 0, id: 'a' }), call({ index: 0, id: 'a' }, '1'), call({ index: 1, id: 'b' }, '2')]],
+    [
+      'with the id repeated',
+      [call({ index: 0, id: 'a' }), call({ index: 0, id: 'a' }, '1'), call({ index: 1, id: 'b' }, '2')],
+    ],
   ])('parallel calls told apart %s', async (_, deltas) => {
     const { parts } = await decode(deltas.map((delta) => chunk(delta)).join('') + chunk({}, 'tool_calls') + done);
     const calls = parts.filter((part) => part.type === 'tool-call-start' || part.type === 'tool-call-delta');
@@ -53,7 +65,8 @@ describe('translated', () => {
 
   test('content in parts, and a refusal', async () => {
     const thinking = { type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] };
-    const text = chunk({ content: [thinking, { type: 'text', text: 'yes' }] }) + chunk({ refusal: 'no' }) + chunk({}, 'stop');
+    const text =
+      chunk({ content: [thinking, { type: 'text', text: 'yes' }] }) + chunk({ refusal: 'no' }) + chunk({}, 'stop');
     const { parts } = await decode(text + done);
     expect(parts.slice(1, 4)).toEqual([
       { type: 'reasoning', text: 'hm' },
@@ -65,7 +78,9 @@ describe('translated', () => {
 
   test('an error in the stream is the end, and tells what kind it was', async () => {
     const failed = `data: {"error":{"message":"slow down","type":"rate_limit_exceeded","code":429}}\n\n`;
-    const { parts } = await decode(chunk({ content: 'a' }) + failed + chunk({ content: 'b' }) + done, { packetBytes: 20 });
+    const { parts } = await decode(chunk({ content: 'a' }) + failed + chunk({ content: 'b' }) + done, {
+      packetBytes: 20,
+    });
     expect(parts.map((part) => part.type)).toEqual(['start', 'text', 'error']);
     expect(parts.at(-1)).toMatchObject({ error: { code: 'upstream_rate_limited' } });
   });
@@ -103,11 +118,17 @@ describe('passed through', () => {
   test('of several answers the stream is finished with the last', async () => {
     const other = `data: ${JSON.stringify({ ...head, choices: [{ index: 1, delta: {}, finish_reason: 'length' }] })}\n\n`;
     expect((await pass(chunk({}, 'stop'), { choices: 2 })).parts.map((part) => part.type)).toEqual(['error']);
-    expect((await pass(chunk({}, 'stop') + other, { choices: 2 })).parts).toEqual([{ type: 'finish', finish: 'length' }]);
+    expect((await pass(chunk({}, 'stop') + other, { choices: 2 })).parts).toEqual([
+      { type: 'finish', finish: 'length' },
+    ]);
   });
 
   test('an error does not go out in the words of the upstream', async () => {
-    const seen = await pass(`${chunk({ content: 'a' })}data: {"error":{"message":"secret"}}\n\n${done}`, {}, { packetBytes: 20 });
+    const seen = await pass(
+      `${chunk({ content: 'a' })}data: {"error":{"message":"secret"}}\n\n${done}`,
+      {},
+      { packetBytes: 20 },
+    );
     expect(seen.bytes).toBe(chunk({ content: 'a' }));
     expect(seen.parts).toMatchObject([{ type: 'error', error: { code: 'upstream_failed' } }]);
     expect(seen.bytes).not.toContain('secret');

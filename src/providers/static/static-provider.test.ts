@@ -18,7 +18,10 @@ function callOf(request: EmbeddingRequest, signal = new AbortController().signal
 }
 
 async function failureOf(call: EmbeddingCall): Promise<unknown> {
-  return provider.embed?.(call).then(() => undefined, (thrown: unknown) => thrown);
+  return provider.embed?.(call).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
 }
 
 test('one vector per input, in order, and the tokens counted', async () => {
@@ -38,7 +41,12 @@ test('a caller who has left is not worked for', async () => {
 test('a large batch lets others run in between', async () => {
   let others = 0;
   const working = provider.embed?.(callOf({ input: Array.from({ length: 40 }, () => 'x'.repeat(50_000)) }));
-  const other = new Promise<void>((resolve) => setImmediate(() => { others++; resolve(); }));
+  const other = new Promise<void>((resolve) =>
+    setImmediate(() => {
+      others++;
+      resolve();
+    }),
+  );
   await Promise.race([working, other]);
   expect(others).toBe(1);
   await working;

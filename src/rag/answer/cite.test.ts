@@ -6,13 +6,21 @@ import type { Hit } from '../../spec/document.ts';
 import { citeMarkers } from './cite.ts';
 
 const analyser = createTextAnalyser();
-const DOCUMENT = 'Preface of the book. The harbour closes at nine. Boats wait outside until morning. 港は九時に閉まります。';
+const DOCUMENT =
+  'Preface of the book. The harbour closes at nine. Boats wait outside until morning. 港は九時に閉まります。';
 const at = DOCUMENT.indexOf('The harbour');
 
 function hit(number: number, start: number, end: number): Hit {
   return {
-    documentId: 'doc', chunkId: `doc#${number}`, start, end, content: DOCUMENT.slice(start, end), title: 'Harbour',
-    headingPath: [], score: 1, metadata: {},
+    documentId: 'doc',
+    chunkId: `doc#${number}`,
+    start,
+    end,
+    content: DOCUMENT.slice(start, end),
+    title: 'Harbour',
+    headingPath: [],
+    score: 1,
+    metadata: {},
   };
 }
 const passages = [hit(0, at, DOCUMENT.length), hit(1, 0, at)];
@@ -21,9 +29,14 @@ describe('citeMarkers', () => {
   test('a numbered sentence is tied to the sentence of its passage that supports it, in document coordinates', () => {
     const answer = 'The harbour closes at nine [1]. Boats then wait until morning.[1]';
     const citations = citeMarkers(answer, passages, { analyser });
-    expect(citations.map(({ sentence }) => sentence)).toEqual(['The harbour closes at nine.', 'Boats wait outside until morning.']);
+    expect(citations.map(({ sentence }) => sentence)).toEqual([
+      'The harbour closes at nine.',
+      'Boats wait outside until morning.',
+    ]);
     for (const citation of citations) expect(DOCUMENT.slice(citation.start, citation.end)).toBe(citation.sentence);
-    expect(answer.slice(citations[1]?.answer_start, citations[1]?.answer_end)).toBe('Boats then wait until morning.[1]');
+    expect(answer.slice(citations[1]?.answer_start, citations[1]?.answer_end)).toBe(
+      'Boats then wait until morning.[1]',
+    );
   });
 
   test('a number after the full stop belongs to the sentence before it', () => {
@@ -46,21 +59,46 @@ describe('citeMarkers', () => {
 
   test('a claim of another language is tied by meaning', () => {
     const encoder: StaticTextEncoder = {
-      id: 'test', dimensions: 2, fingerprint: 'x', countTokens: (text) => text.length,
+      id: 'test',
+      dimensions: 2,
+      fingerprint: 'x',
+      countTokens: (text) => text.length,
       encode: (text) => new Float32Array(/harbour|埠頭/.test(text) ? [1, 0] : [0, 1]),
     };
     const english = [hit(0, at, DOCUMENT.indexOf('港'))];
     expect(citeMarkers('埠頭は夜に終わります[1]。', english, { analyser })).toEqual([]);
-    expect(citeMarkers('埠頭は夜に終わります[1]。', english, { analyser, encoder })[0]?.sentence).toBe('The harbour closes at nine.');
+    expect(citeMarkers('埠頭は夜に終わります[1]。', english, { analyser, encoder })[0]?.sentence).toBe(
+      'The harbour closes at nine.',
+    );
   });
 
   test('every citation is an exact slice of the document, whatever the answer', () => {
-    const piece = fc.constantFrom('The harbour closes', ' at nine', '. ', '[1]', '[2]', '[99]', '\n', '港は九時', '。', '[', ']', '\ud83d', 'Preface of the book');
-    fc.assert(fc.property(fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join('')), (answer) => {
-      for (const citation of citeMarkers(answer, passages, { analyser })) {
-        expect(DOCUMENT.slice(citation.start, citation.end)).toBe(citation.sentence);
-        expect(answer.slice(citation.answer_start, citation.answer_end)).toMatch(/\[[12]\]/);
-      }
-    }), { numRuns: 300 });
+    const piece = fc.constantFrom(
+      'The harbour closes',
+      ' at nine',
+      '. ',
+      '[1]',
+      '[2]',
+      '[99]',
+      '\n',
+      '港は九時',
+      '。',
+      '[',
+      ']',
+      '\ud83d',
+      'Preface of the book',
+    );
+    fc.assert(
+      fc.property(
+        fc.array(piece, { maxLength: 30 }).map((pieces) => pieces.join('')),
+        (answer) => {
+          for (const citation of citeMarkers(answer, passages, { analyser })) {
+            expect(DOCUMENT.slice(citation.start, citation.end)).toBe(citation.sentence);
+            expect(answer.slice(citation.answer_start, citation.answer_end)).toMatch(/\[[12]\]/);
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });

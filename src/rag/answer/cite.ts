@@ -79,7 +79,11 @@ function bestSentence(claim: string, passage: Hit, { analyser, encoder }: CiteDe
 }
 
 /** The sentence of the highest score, the first of equals; undefined where none reaches `least`. */
-function best(sentences: readonly Sentence[], score: (sentence: Sentence) => number, least: number): Sentence | undefined {
+function best(
+  sentences: readonly Sentence[],
+  score: (sentence: Sentence) => number,
+  least: number,
+): Sentence | undefined {
   let found: Sentence | undefined;
   let highest = least;
   for (const sentence of sentences) {

@@ -32,7 +32,10 @@ export async function condenseQuestion(
   const before = asked.history.filter(({ role }) => role !== 'system');
   if (before.length === 0) return asked.question;
   if (deps.answerRoute === QUOTING) return withPrevious(asked.question, before);
-  const conversation = before.slice(-MAX_TURNS).map((turn) => `${turn.role}: ${textOf(turn)}`).join('\n');
+  const conversation = before
+    .slice(-MAX_TURNS)
+    .map((turn) => `${turn.role}: ${textOf(turn)}`)
+    .join('\n');
   const answer = await deps.gateway.chat({
     requestId: asked.requestId,
     principal: { ...asked.principal, allowedRoutes: [] },
@@ -49,7 +52,10 @@ export async function condenseQuestion(
   });
   // A route of another name may end at the quoting provider too, also as a fallback.
   if (answer.kind !== 'whole' || answer.facts.wire === QUOTING) return withPrevious(asked.question, before);
-  const rewritten = answer.answer.result().parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+  const rewritten = answer.answer
+    .result()
+    .parts.map((part) => (part.type === 'text' ? part.text : ''))
+    .join('');
   return rewritten.trim().slice(0, MAX_QUERY) || asked.question;
 }
 

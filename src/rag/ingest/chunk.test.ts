@@ -12,7 +12,13 @@ describe('chunks', () => {
     const text = fc.array(
       fc.oneof(
         fc.lorem({ maxCount: 30, mode: 'sentences' }),
-        fc.constantFrom('関所は、旅人を調べ、記録し、送り出す場所です。', '\n\n', '# Heading\n', '🚧'.repeat(900), '「はい。」と言った。'),
+        fc.constantFrom(
+          '関所は、旅人を調べ、記録し、送り出す場所です。',
+          '\n\n',
+          '# Heading\n',
+          '🚧'.repeat(900),
+          '「はい。」と言った。',
+        ),
         fc.string({ unit: 'binary', maxLength: 400 }),
       ),
       { maxLength: 40 },

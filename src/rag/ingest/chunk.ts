@@ -49,10 +49,12 @@ export function chunkText(text: string, headings: readonly Heading[], deps: Chun
   for (const piece of piecesOf(text, headings, deps)) {
     const newSection = starts.has(piece.start);
     if (open !== undefined) {
-      const full = open.tokens + piece.tokens > (newSection ? TARGET_TOKENS : MAX_TOKENS) || open.tokens >= TARGET_TOKENS;
+      const full =
+        open.tokens + piece.tokens > (newSection ? TARGET_TOKENS : MAX_TOKENS) || open.tokens >= TARGET_TOKENS;
       if (full || (newSection && open.tokens >= MIN_TOKENS)) close();
     }
-    open = open === undefined ? { ...piece } : { start: open.start, end: piece.end, tokens: open.tokens + piece.tokens };
+    open =
+      open === undefined ? { ...piece } : { start: open.start, end: piece.end, tokens: open.tokens + piece.tokens };
   }
   close();
   return mergeTail(text, chunks, headings, deps);
@@ -108,7 +110,8 @@ function cutNear(text: string, start: number, end: number): number {
 function mergeTail(text: string, chunks: TextChunk[], headings: readonly Heading[], deps: ChunkerDeps): TextChunk[] {
   const last = chunks.at(-1);
   const before = chunks.at(-2);
-  if (last === undefined || before === undefined || headings.some((heading) => heading.start === last.start)) return chunks;
+  if (last === undefined || before === undefined || headings.some((heading) => heading.start === last.start))
+    return chunks;
   const content = text.slice(before.start, last.end);
   if (deps.countTokens(last.content) >= MIN_TOKENS || deps.countTokens(content) > MAX_TOKENS) return chunks;
   return [...chunks.slice(0, -2), { start: before.start, end: last.end, content, headingPath: before.headingPath }];

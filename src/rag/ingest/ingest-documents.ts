@@ -87,17 +87,23 @@ export function createIngest(deps: IngestDeps): Ingest {
   const { collections, documents, index } = deps;
   // Two writers of one collection would publish one version and index the other.
   const serial = createSerial();
-  const inTurn = <T>(place: Place, work: () => Promise<T>): Promise<T> => serial(`${place.tenantId}\n${place.collection}`, work);
+  const inTurn = <T>(place: Place, work: () => Promise<T>): Promise<T> =>
+    serial(`${place.tenantId}\n${place.collection}`, work);
 
   async function indexBatch(place: Place, batch: readonly Prepared[], options: BatchOptions): Promise<void> {
     const rows = await rowsOf(batch, options);
     const ids = batch.map(({ document }) => document.id);
     await index.replace(options.ref, ids, rows, options.fresh);
-    await documents.publish(place, batch.map(({ document, chunks }) => ({ id: document.id, hash: document.hash, chunks: chunks.length })));
+    await documents.publish(
+      place,
+      batch.map(({ document, chunks }) => ({ id: document.id, hash: document.hash, chunks: chunks.length })),
+    );
   }
 
   async function rowsOf(batch: readonly Prepared[], options: BatchOptions): Promise<ChunkRow[]> {
-    const entries = batch.flatMap(({ document, chunks }) => chunks.map((chunk, ordinal) => ({ document, chunk, ordinal })));
+    const entries = batch.flatMap(({ document, chunks }) =>
+      chunks.map((chunk, ordinal) => ({ document, chunk, ordinal })),
+    );
     const texts = entries.map(({ document, chunk }) => searchable(document.title, chunk));
     const vectors: Float32Array[] = [];
     for (let from = 0; from < texts.length; from += BATCH_CHUNKS) {
@@ -128,7 +134,11 @@ export function createIngest(deps: IngestDeps): Ingest {
   }
 
   /** Indexes accepted versions batch by batch. A batch that fails is split until the document at fault is alone. */
-  async function indexAll(place: Place, pending: readonly PendingDocument[], options: BatchOptions): Promise<IngestOutcome> {
+  async function indexAll(
+    place: Place,
+    pending: readonly PendingDocument[],
+    options: BatchOptions,
+  ): Promise<IngestOutcome> {
     const outcome: IngestOutcome = { indexed: 0, unchanged: 0, failed: [], chunks: 0 };
     const attempt = async (batch: Prepared[]): Promise<void> => {
       try {
@@ -153,7 +163,10 @@ export function createIngest(deps: IngestDeps): Ingest {
     let waiting = 0;
     let done = 0;
     for (const document of pending) {
-      const chunks = chunkText(document.text, document.headings, { sentences: deps.analyser.sentences, countTokens: deps.countTokens });
+      const chunks = chunkText(document.text, document.headings, {
+        sentences: deps.analyser.sentences,
+        countTokens: deps.countTokens,
+      });
       batch.push({ document, chunks });
       waiting += chunks.length;
       done++;
@@ -185,7 +198,10 @@ export function createIngest(deps: IngestDeps): Ingest {
         fingerprint: `${deps.fingerprintOf(embeddingRoute)} ${deps.analyser.id} ${CHUNKER_ID}`,
       });
       return inTurn(place, async () => {
-        const known = await documents.known(place, incoming.map((document) => document.id));
+        const known = await documents.known(
+          place,
+          incoming.map((document) => document.id),
+        );
         const changed = incoming.filter((document) => {
           const have = known.get(document.id);
           return have === undefined || have.unfinished || have.hash !== document.hash;
@@ -247,7 +263,7 @@ export function createIngest(deps: IngestDeps): Ingest {
           const gone = await documents.deleting(place);
           if (gone.length > 0) await removeNow(place, refOf(collection), gone);
           told.deleted += gone.length;
-          for (let after = ''; ; ) {
+          for (let after = ''; ;) {
             const page = await documents.pending(place, { after, limit: RESUME_PAGE });
             if (page.length === 0) break;
             after = page.at(-1)?.id ?? '';
@@ -312,7 +328,8 @@ function pendingOf(document: NewDocument): PendingDocument {
   const parsed = document.headings === undefined ? parseMarkdown(text) : undefined;
   // Headings found by the parser count from after a front matter, which stays part of a document given as text.
   const shift = parsed === undefined ? 0 : text.length - parsed.text.length;
-  const headings = document.headings ?? parsed?.headings.map((heading) => ({ ...heading, start: heading.start + shift })) ?? [];
+  const headings =
+    document.headings ?? parsed?.headings.map((heading) => ({ ...heading, start: heading.start + shift })) ?? [];
   const title = document.title ?? parsed?.title ?? '';
   const hash = createHash('sha256').update(`${title}\0${metadataJson}\0${text}`).digest('hex');
   const id = document.id ?? `doc_${hash.slice(0, 24)}`;

@@ -43,4 +43,3 @@ function describe(path: string, id: string, bytes: number): FoundFile {
   if (bytes > MAX_BYTES) return { id, skipped: `larger than ${MAX_BYTES} bytes` };
   return bytes === 0 ? { id, skipped: 'empty' } : { id, path };
 }
-

@@ -23,14 +23,20 @@ describe('fuse', () => {
   });
 
   test('one leg alone keeps its order; equal scores stand by chunk id', () => {
-    expect(fuse(leg(['z', 2], ['y', 1], ['a', 1]), [], { denseWeight: 0.3, limit: 10 }).map((each) => each.hit.chunkId)).toEqual(['z', 'a', 'y']);
-    expect(fuse([], leg(['z', 0.4], ['y', 0.2]), { denseWeight: 0.3, limit: 10 }).map((each) => each.hit.chunkId)).toEqual(['z', 'y']);
+    expect(
+      fuse(leg(['z', 2], ['y', 1], ['a', 1]), [], { denseWeight: 0.3, limit: 10 }).map((each) => each.hit.chunkId),
+    ).toEqual(['z', 'a', 'y']);
+    expect(
+      fuse([], leg(['z', 0.4], ['y', 0.2]), { denseWeight: 0.3, limit: 10 }).map((each) => each.hit.chunkId),
+    ).toEqual(['z', 'y']);
     expect(fuse([], [], { denseWeight: 0.3, limit: 10 })).toEqual([]);
   });
 
   test('a single dense candidate, or equal ones, count in full', () => {
     expect(fuse([], leg(['a', -0.2]), { denseWeight: 1, limit: 10 })[0]?.score).toBe(1);
-    expect(fuse([], leg(['a', 0.3], ['b', 0.3]), { denseWeight: 1, limit: 10 }).map((each) => each.score)).toEqual([1, 1]);
+    expect(fuse([], leg(['a', 0.3], ['b', 0.3]), { denseWeight: 1, limit: 10 }).map((each) => each.score)).toEqual([
+      1, 1,
+    ]);
   });
 
   test('the weaker the best lexical match, the more the dense leg says', () => {
@@ -49,9 +55,12 @@ describe('fuse', () => {
   });
 
   test('every score lies in 0..1, the order is total, every candidate appears once', () => {
-    const scores = fc.uniqueArray(fc.tuple(fc.integer({ min: 0, max: 30 }), fc.double({ min: 0.01, max: 50, noNaN: true })), {
-      selector: ([id]) => id,
-    });
+    const scores = fc.uniqueArray(
+      fc.tuple(fc.integer({ min: 0, max: 30 }), fc.double({ min: 0.01, max: 50, noNaN: true })),
+      {
+        selector: ([id]) => id,
+      },
+    );
     const toLeg = (pairs: [number, number][], scale: number): IndexHit[] =>
       leg(...pairs.map(([id, score]): [string, number] => [`c${id}`, score * scale]).sort((a, b) => b[1] - a[1]));
     fc.assert(

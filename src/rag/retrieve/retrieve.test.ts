@@ -25,9 +25,19 @@ function topicVector(text: string): Float32Array {
 }
 
 const DOCUMENTS: { id: string; title: string; text: string; metadata: JsonObject }[] = [
-  { id: 'leave', title: 'Leave', text: 'Employees take twenty days of annual leave.', metadata: { lang: 'en', year: 2024 } },
+  {
+    id: 'leave',
+    title: 'Leave',
+    text: 'Employees take twenty days of annual leave.',
+    metadata: { lang: 'en', year: 2024 },
+  },
   { id: 'kyuka', title: '休暇', text: '有給休暇は年に二十日取得できます。', metadata: { lang: 'ja', year: 2024 } },
-  { id: 'login', title: 'Login', text: 'Reset a forgotten password on the login page.', metadata: { lang: 'en', year: 2023 } },
+  {
+    id: 'login',
+    title: 'Login',
+    text: 'Reset a forgotten password on the login page.',
+    metadata: { lang: 'en', year: 2023 },
+  },
   { id: 'seikyu', title: '請求', text: '請求書は毎月末に発行されます。', metadata: { lang: 'ja', year: 2023 } },
 ];
 
@@ -59,7 +69,12 @@ describe('retrieve', () => {
       vector: topicVector(text),
       tags: tagsOf(metadata),
     }));
-    await index.replace({ tenantId: DEFAULT_TENANT, collection: 'manual', version: 1 }, rows.map((r) => r.documentId), rows, true);
+    await index.replace(
+      { tenantId: DEFAULT_TENANT, collection: 'manual', version: 1 },
+      rows.map((r) => r.documentId),
+      rows,
+      true,
+    );
   });
   afterAll(async () => {
     await index.close();

@@ -102,7 +102,13 @@ export function createRetrieve(deps: RetrieveDeps): Retrieve {
   return async (request) => {
     const startedMs = clock.monotonicMs();
     const timings: RetrieveTimings = {
-      analyseMs: 0, embedMs: 0, lexicalMs: 0, denseMs: 0, fuseMs: 0, hydrateMs: 0, totalMs: 0,
+      analyseMs: 0,
+      embedMs: 0,
+      lexicalMs: 0,
+      denseMs: 0,
+      fuseMs: 0,
+      hydrateMs: 0,
+      totalMs: 0,
     };
     const timed = async <T>(step: keyof RetrieveTimings, work: () => T | Promise<T>): Promise<T> => {
       const fromMs = clock.monotonicMs();
@@ -163,10 +169,15 @@ async function showable(
   topK: number,
 ): Promise<Hit[]> {
   const hits: Hit[] = [];
-  for (let from = 0; from < fused.length && hits.length < topK; ) {
+  for (let from = 0; from < fused.length && hits.length < topK;) {
     const candidates = fused.slice(from, from + topK - hits.length);
     from += candidates.length;
-    const spans = candidates.map(({ hit: { documentId, chunkId, start, end } }) => ({ documentId, chunkId, start, end }));
+    const spans = candidates.map(({ hit: { documentId, chunkId, start, end } }) => ({
+      documentId,
+      chunkId,
+      start,
+      end,
+    }));
     const live = await deps.documents.hydrate(ref.tenantId, ref.collection, spans);
     candidates.forEach(({ hit, score, explain }, i) => {
       const span = live[i];

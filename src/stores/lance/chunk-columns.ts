@@ -1,15 +1,4 @@
-import {
-  Field,
-  FixedSizeList,
-  Float32,
-  List,
-  RecordBatch,
-  Schema,
-  Struct,
-  Table,
-  Utf8,
-  makeData,
-} from 'apache-arrow';
+import { Field, FixedSizeList, Float32, List, RecordBatch, Schema, Struct, Table, Utf8, makeData } from 'apache-arrow';
 import type { Data, Vector } from 'apache-arrow';
 import type { ChunkRow, IndexHit } from '../../ports/chunk-index.ts';
 
@@ -138,7 +127,13 @@ function tagsColumn(values: readonly (readonly string[])[]): Data<List<Utf8>> {
   values.forEach((tags, i) => {
     valueOffsets[i + 1] = (valueOffsets[i] ?? 0) + tags.length;
   });
-  return makeData({ type: tagsType(), length: values.length, nullCount: 0, valueOffsets, child: utf8Column(values.flat()) });
+  return makeData({
+    type: tagsType(),
+    length: values.length,
+    nullCount: 0,
+    valueOffsets,
+    child: utf8Column(values.flat()),
+  });
 }
 
 function isObject(value: unknown): value is object {

@@ -86,7 +86,8 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
       const [first] = rows;
       await use(async ({ tables, upkeep }) => {
         const name = tableName(ref);
-        const target = first === undefined ? await tables.find(name) : await tables.findOrMake(name, first.vector.length);
+        const target =
+          first === undefined ? await tables.find(name) : await tables.findOrMake(name, first.vector.length);
         if (target === undefined || documentIds.length === 0) return;
         for (const row of rows) checkDimensions(target, row.vector);
         const write = tables.write(target, () => commit(target, documentIds, rows, fresh));

@@ -69,7 +69,8 @@ export async function openTables(folder: string): Promise<OpenTables> {
     settled.delete(name);
   }
 
-  const find = (name: string): Promise<OpenTable | undefined> => found.get(name) ?? keep(name, openExisting(connection, name));
+  const find = (name: string): Promise<OpenTable | undefined> =>
+    found.get(name) ?? keep(name, openExisting(connection, name));
 
   return {
     find,

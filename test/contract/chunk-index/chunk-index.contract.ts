@@ -50,7 +50,12 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
     describe('replace', () => {
       test('rows are found at once by both legs, with everything a hit says', async () => {
         const ref = newRef();
-        const row: ChunkRow = { ...chunk('d', 3, 'alpha beta', 2), start: 40, end: 90, headingPath: ['章 "1"', "it's"] };
+        const row: ChunkRow = {
+          ...chunk('d', 3, 'alpha beta', 2),
+          start: 40,
+          end: 90,
+          headingPath: ['章 "1"', "it's"],
+        };
         await index.replace(ref, ['d', 'e'], [row, chunk('e', 0, 'gamma', 5)], true);
         const [hit] = await index.searchLexical(ref, ['beta'], { limit: 5 });
         const expected = { chunkId: 'd#3', documentId: 'd', start: 40, end: 90, headingPath: ['章 "1"', "it's"] };
@@ -64,10 +69,17 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
 
       test('vectors of any length count by their direction', async () => {
         const ref = newRef();
-        const scaled = (row: ChunkRow, by: number): ChunkRow => ({ ...row, vector: row.vector.map((value) => value * by) });
+        const scaled = (row: ChunkRow, by: number): ChunkRow => ({
+          ...row,
+          vector: row.vector.map((value) => value * by),
+        });
         const rows = [scaled(chunk('far', 0, 'x', 1), 50), scaled(chunk('near', 0, 'x', 0), 0.01)];
         await index.replace(ref, ['far', 'near'], rows, true);
-        const hits = await index.searchDense(ref, axis(0).map((value) => value * 7), { limit: 2 });
+        const hits = await index.searchDense(
+          ref,
+          axis(0).map((value) => value * 7),
+          { limit: 2 },
+        );
         expect(hits.map((hit) => hit.chunkId)).toEqual(['near#0', 'far#0']);
         expect(hits[0]?.score).toBeCloseTo(1, 5);
       });
@@ -79,7 +91,12 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
         expect(await lexical(ref, 'old')).toEqual(['b#0']);
         expect(await lexical(ref, 'new')).toEqual(['a#0']);
         expect(await index.count(ref)).toBe(2);
-        await index.replace(ref, ['a'], [0, 1, 2].map((i) => chunk('a', i, 'grown')), false);
+        await index.replace(
+          ref,
+          ['a'],
+          [0, 1, 2].map((i) => chunk('a', i, 'grown')),
+          false,
+        );
         expect(await index.count(ref)).toBe(4);
       });
 
@@ -107,7 +124,12 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
 
       test('with no rows it deletes, before and after optimising', async () => {
         const ref = newRef();
-        await index.replace(ref, ['a', 'b', 'c'], ['a', 'b', 'c'].map((id) => chunk(id, 0, 'word')), true);
+        await index.replace(
+          ref,
+          ['a', 'b', 'c'],
+          ['a', 'b', 'c'].map((id) => chunk(id, 0, 'word')),
+          true,
+        );
         await index.replace(ref, ['a'], [], false);
         expect(await index.documentIds(ref)).toEqual(new Set(['b', 'c']));
         await index.optimise(ref);
@@ -159,7 +181,9 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
       test('writers at once lose nothing', async () => {
         const ref = newRef();
         await Promise.all(
-          Array.from({ length: 24 }, (_, i) => index.replace(ref, [`d${i}`], [chunk(`d${i}`, 0, `word w${i}`)], i % 2 === 0)),
+          Array.from({ length: 24 }, (_, i) =>
+            index.replace(ref, [`d${i}`], [chunk(`d${i}`, 0, `word w${i}`)], i % 2 === 0),
+          ),
         );
         expect(await index.count(ref)).toBe(24);
         expect((await index.documentIds(ref)).size).toBe(24);
@@ -174,7 +198,12 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
           ...chunk(`d${i}`, 0, 'word', i % DIMENSIONS),
           tags: i % 10 === 9 ? [] : [`lang=${i % 2 === 0 ? 'ja' : 'en'}`, `n=${i % 5}`],
         }));
-        await index.replace(ref, rows.map((row) => row.documentId), rows, true);
+        await index.replace(
+          ref,
+          rows.map((row) => row.documentId),
+          rows,
+          true,
+        );
         const both = [['lang=ja'], ['n=2', 'n=4']];
         const expected = rows
           .filter((row) => row.tags.includes('lang=ja') && (row.tags.includes('n=2') || row.tags.includes('n=4')))
@@ -209,7 +238,12 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
           'k=\u{1F600}',
         ];
         const rows = hostile.map((tag, i) => ({ ...chunk(`d${i}`, 0, 'word'), tags: [tag] }));
-        await index.replace(ref, rows.map((row) => row.documentId), rows, true);
+        await index.replace(
+          ref,
+          rows.map((row) => row.documentId),
+          rows,
+          true,
+        );
         for (let pass = 0; pass < 2; pass++) {
           for (const [i, tag] of hostile.entries()) {
             expect(await lexical(ref, 'word', 100, [[tag]]), tag).toEqual([`d${i}#0`]);
@@ -222,7 +256,12 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
       test('document ids are data too', async () => {
         const ref = newRef();
         const ids = ["a' OR '1'='1", "b'); --", 'c\\', 'd"x"', '文書/../e', ' '];
-        await index.replace(ref, ids, ids.map((id) => chunk(id, 0, 'word')), true);
+        await index.replace(
+          ref,
+          ids,
+          ids.map((id) => chunk(id, 0, 'word')),
+          true,
+        );
         await index.replace(ref, ["a' OR '1'='1"], [], false);
         await index.replace(ref, ["' OR 1=1 --"], [], false);
         await index.replace(ref, ['c\\'], [chunk('c\\', 0, 'changed')], false);
@@ -235,9 +274,29 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
       test('are matched as they are: case, bigrams, punctuation, operators and long terms', async () => {
         const ref = newRef();
         const long = 'x'.repeat(300);
-        const terms = ['東京', '京都', 'Foo', 'foo', 'AND', 'OR', '+must', '-not', 'a:b', 'pre*', '"quoted"', '(x)', 'the', long];
+        const terms = [
+          '東京',
+          '京都',
+          'Foo',
+          'foo',
+          'AND',
+          'OR',
+          '+must',
+          '-not',
+          'a:b',
+          'pre*',
+          '"quoted"',
+          '(x)',
+          'the',
+          long,
+        ];
         const rows = terms.map((term, i) => chunk(`d${i}`, 0, `${term} filler`));
-        await index.replace(ref, rows.map((row) => row.documentId), rows, true);
+        await index.replace(
+          ref,
+          rows.map((row) => row.documentId),
+          rows,
+          true,
+        );
         for (let pass = 0; pass < 2; pass++) {
           for (const [i, term] of terms.entries()) expect(await lexical(ref, term), term).toEqual([`d${i}#0`]);
           expect(await lexical(ref, 'pre')).toEqual([]);
@@ -271,7 +330,12 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
             return { ...chunk(id, 0, words.join(' ')), vector, tags: [`b=${batch % 3}`] };
           });
           rows.push(...added);
-          await index.replace(ref, added.map((row) => row.documentId), added, true);
+          await index.replace(
+            ref,
+            added.map((row) => row.documentId),
+            added,
+            true,
+          );
           if (batch % 10 !== 9) continue;
           await checkAgainstScan(index, ref, rows);
           if (batch === 19) await index.optimise(ref);
@@ -339,7 +403,10 @@ async function checkAgainstScan(index: ChunkIndex, ref: IndexRef, rows: readonly
     const query = rows[3]?.vector ?? axis(0);
     const dense = await index.searchDense(ref, query, { limit: 5, ...filter });
     const scanned = visible
-      .map((row) => ({ id: row.chunkId, score: row.vector.reduce((sum, value, i) => sum + value * (query[i] ?? 0), 0) }))
+      .map((row) => ({
+        id: row.chunkId,
+        score: row.vector.reduce((sum, value, i) => sum + value * (query[i] ?? 0), 0),
+      }))
       .sort((a, b) => b.score - a.score);
     expect(dense.map((hit) => hit.chunkId)).toEqual(scanned.slice(0, 5).map((each) => each.id));
     expect(dense[0]?.score).toBeCloseTo(scanned[0]?.score ?? Number.NaN, 4);

@@ -10,10 +10,13 @@ test('after kill -9 the index opens, holds all that was acknowledged, whole, and
   const folder = await mkdtemp(join(tmpdir(), 'sekisho-crash-'));
   const acknowledged = new Map<string, number>();
   for (const linesBeforeKill of [1, 14, 33]) {
-    const child = Bun.spawn([process.execPath, join(import.meta.dir, 'crash-writer.ts'), folder, String(acknowledged.size)], {
-      stdout: 'pipe',
-      stderr: 'inherit',
-    });
+    const child = Bun.spawn(
+      [process.execPath, join(import.meta.dir, 'crash-writer.ts'), folder, String(acknowledged.size)],
+      {
+        stdout: 'pipe',
+        stderr: 'inherit',
+      },
+    );
     let lines = 0;
     let text = '';
     for await (const bytes of child.stdout) {

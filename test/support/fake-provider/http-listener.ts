@@ -171,7 +171,7 @@ function sizedBody(data: Buffer, start: number, length: number): Body {
 
 function chunkedBody(data: Buffer, start: number): Body {
   const chunks: Buffer[] = [];
-  for (let at = start; ; ) {
+  for (let at = start; ;) {
     const lineEnd = data.indexOf('\r\n', at);
     if (lineEnd < 0) return undefined;
     const size = Number.parseInt(data.subarray(at, lineEnd).toString('latin1'), 16);

@@ -47,7 +47,10 @@ describe('requests', () => {
             { type: 'tool-call', id: 'a', name: 'f', arguments: '{"x":1}' },
           ],
         },
-        { role: 'user', parts: [{ type: 'tool-result', id: 'a', content: [{ type: 'text', text: '21' }], isError: true }] },
+        {
+          role: 'user',
+          parts: [{ type: 'tool-result', id: 'a', content: [{ type: 'text', text: '21' }], isError: true }],
+        },
       ],
       tools: [{ name: 'f', parameters: { type: 'object' } }],
       toolChoice: { type: 'required' },
@@ -63,8 +66,14 @@ describe('requests', () => {
 
   test.each([
     ['messages[0].role', { messages: [{ role: 'robot', content: '' }] }],
-    ['messages[0].content[1].type', { messages: [{ role: 'user', content: [{ type: 'text', text: '' }, { type: 'video' }] }] }],
-    ['messages[0].content[0].source.type', { messages: [{ role: 'user', content: [{ type: 'image', source: { type: 'x' } }] }] }],
+    [
+      'messages[0].content[1].type',
+      { messages: [{ role: 'user', content: [{ type: 'text', text: '' }, { type: 'video' }] }] },
+    ],
+    [
+      'messages[0].content[0].source.type',
+      { messages: [{ role: 'user', content: [{ type: 'image', source: { type: 'x' } }] }] },
+    ],
     ['tools[0].input_schema', { tools: [{ name: 'f' }] }],
     ['tool_choice.type', { tool_choice: { type: 'some' } }],
     ['max_tokens', { max_tokens: 'many' }],
@@ -86,7 +95,10 @@ describe('answers', () => {
         id: 'msg',
         model: '',
         createdMs: 0,
-        parts: [{ type: 'text', text: 'ab' }, { type: 'tool-call', id: 'a', name: 'f', arguments: 'no JSON' }],
+        parts: [
+          { type: 'text', text: 'ab' },
+          { type: 'tool-call', id: 'a', name: 'f', arguments: 'no JSON' },
+        ],
         finish: 'tool-calls',
         usage,
         citations: [citation],
@@ -120,7 +132,10 @@ describe('answers', () => {
     ];
     const encoder = anthropicDialect.streamEncoder(context);
     const text = parts.map((part) => encoder.encode(part)).join('') + encoder.end();
-    const events = parseSse(Buffer.from(text)).map(({ event = '', data }): JsonObject => ({ ...(JSON.parse(data) as JsonObject), event }));
+    const events = parseSse(Buffer.from(text)).map(({ event = '', data }): JsonObject => ({
+      ...(JSON.parse(data) as JsonObject),
+      event,
+    }));
     expect(events.every((each) => each['event'] === each['type'])).toBe(true);
     expect(events.map((each) => `${String(each['event'])} ${String(each['index'] ?? '')}`.trim())).toEqual([
       'message_start',
@@ -143,7 +158,10 @@ describe('answers', () => {
       'message_delta',
       'message_stop',
     ]);
-    expect(events.at(-2)).toMatchObject({ delta: { stop_reason: 'tool_use' }, usage: { input_tokens: 10, output_tokens: 5 } });
+    expect(events.at(-2)).toMatchObject({
+      delta: { stop_reason: 'tool_use' },
+      usage: { input_tokens: 10, output_tokens: 5 },
+    });
   });
 });
 

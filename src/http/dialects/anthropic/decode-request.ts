@@ -5,8 +5,21 @@ import { cacheOf, decodeContent } from './decode-content.ts';
 
 /** Fields with a word in the vocabulary, or that only say how to answer. Everything else travels as `extra`. */
 const KNOWN = new Set([
-  'model', 'messages', 'system', 'stream', 'max_tokens', 'temperature', 'top_p', 'top_k', 'stop_sequences',
-  'tools', 'tool_choice', 'thinking', 'output_config', 'metadata', 'cache_control',
+  'model',
+  'messages',
+  'system',
+  'stream',
+  'max_tokens',
+  'temperature',
+  'top_p',
+  'top_k',
+  'stop_sequences',
+  'tools',
+  'tool_choice',
+  'thinking',
+  'output_config',
+  'metadata',
+  'cache_control',
 ]);
 
 /** A messages request (docs.anthropic.com/en/api/messages) in the vocabulary. */
@@ -58,7 +71,8 @@ function decodeTool(value: JsonValue, index: number): ToolDefinition {
   const at = `tools[${index}]`;
   const tool = requireObject(value, at);
   const type = stringAt(tool, 'type');
-  if (type !== undefined && type !== 'custom') throw wrong(`${at}.type`, `"${type.slice(0, 60)}" runs only at its vendor`);
+  if (type !== undefined && type !== 'custom')
+    throw wrong(`${at}.type`, `"${type.slice(0, 60)}" runs only at its vendor`);
   const description = stringAt(tool, 'description');
   return {
     name: requireString(tool['name'], `${at}.name`),

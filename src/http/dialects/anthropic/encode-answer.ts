@@ -35,7 +35,13 @@ export function encodeMessage(result: ChatResult, { route }: EncodeContext): Jso
 
 /** Why an answer ended, in the words of the dialect. */
 export function encodeFinish(finish: FinishReason): string {
-  const words = { stop: 'end_turn', length: 'max_tokens', 'tool-calls': 'tool_use', 'content-filter': 'refusal', other: 'end_turn' };
+  const words = {
+    stop: 'end_turn',
+    length: 'max_tokens',
+    'tool-calls': 'tool_use',
+    'content-filter': 'refusal',
+    other: 'end_turn',
+  };
   return words[finish];
 }
 

@@ -40,7 +40,10 @@ export function createStreamEncoder({ route }: EncodeContext): StreamEncoder {
 
   function within(kind: 'text' | 'thinking'): string {
     if (open === kind) return '';
-    return begin(kind, kind === 'text' ? { type: 'text', text: '' } : { type: 'thinking', thinking: '', signature: '' });
+    return begin(
+      kind,
+      kind === 'text' ? { type: 'text', text: '' } : { type: 'thinking', thinking: '', signature: '' },
+    );
   }
 
   function encodeReasoning(text: string, signature: string | undefined): string {
@@ -78,7 +81,9 @@ export function createStreamEncoder({ route }: EncodeContext): StreamEncoder {
       case 'citations':
         return (
           within('text') +
-          part.citations.map((each, at) => delta({ type: 'citations_delta', citation: encodeCitation(each, at) })).join('')
+          part.citations
+            .map((each, at) => delta({ type: 'citations_delta', citation: encodeCitation(each, at) }))
+            .join('')
         );
       case 'usage':
         usage = part.usage;

@@ -1,14 +1,38 @@
 import { arrayAt, isJsonObject, objectAt, stringAt, type JsonObject, type JsonValue } from '../../../lib/json.ts';
 import type {
-  ChatRequest, ContentPart, Message, PassageInput, ResponseFormat, ToolChoice, ToolDefinition,
+  ChatRequest,
+  ContentPart,
+  Message,
+  PassageInput,
+  ResponseFormat,
+  ToolChoice,
+  ToolDefinition,
 } from '../../../spec/chat.ts';
 import { optionalList, optionalNumber, requireObject, requireString, wrong } from '../read-request.ts';
 
 /** Fields with a word in the vocabulary, or that only say how to answer. Everything else travels as `extra`. */
 const KNOWN = new Set([
-  'model', 'messages', 'stream', 'stream_options', 'tools', 'tool_choice', 'parallel_tool_calls', 'response_format',
-  'max_tokens', 'max_completion_tokens', 'temperature', 'top_p', 'stop', 'seed', 'presence_penalty',
-  'frequency_penalty', 'reasoning_effort', 'user', 'documents', 'functions', 'function_call',
+  'model',
+  'messages',
+  'stream',
+  'stream_options',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'response_format',
+  'max_tokens',
+  'max_completion_tokens',
+  'temperature',
+  'top_p',
+  'stop',
+  'seed',
+  'presence_penalty',
+  'frequency_penalty',
+  'reasoning_effort',
+  'user',
+  'documents',
+  'functions',
+  'function_call',
 ]);
 
 /** A chat completions request (platform.openai.com/docs/api-reference/chat/create) in the vocabulary. */
@@ -27,7 +51,8 @@ export function decodeChatRequest(json: JsonObject): ChatRequest {
   const endUser = stringAt(json, 'user');
   const stop = typeof json['stop'] === 'string' ? [json['stop']] : optionalList(json['stop'], 'stop').map(String);
   const extra = Object.entries(json).filter(
-    (field): field is [string, JsonValue] => !KNOWN.has(field[0]) && field[1] !== undefined && field[1] !== null && !isDefault(...field),
+    (field): field is [string, JsonValue] =>
+      !KNOWN.has(field[0]) && field[1] !== undefined && field[1] !== null && !isDefault(...field),
   );
   const passages = optionalList(json['documents'], 'documents').map(decodePassage);
   return {
@@ -52,7 +77,9 @@ export function decodeChatRequest(json: JsonObject): ChatRequest {
 
 /** Values that ask for what happens anyway need not be carried. */
 function isDefault(name: string, value: JsonValue | undefined): boolean {
-  return (name === 'n' && value === 1) || (name === 'logprobs' && value === false) || (name === 'store' && value === false);
+  return (
+    (name === 'n' && value === 1) || (name === 'logprobs' && value === false) || (name === 'store' && value === false)
+  );
 }
 
 function decodeMessages(messages: readonly JsonValue[]): Message[] {

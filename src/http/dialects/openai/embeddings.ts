@@ -9,7 +9,11 @@ const MAX_INPUTS = 2_048;
  * An embeddings request (platform.openai.com/docs/api-reference/embeddings/create) in the vocabulary.
  * @throws SekishoError invalid_request; lists of tokens are refused, because a token means nothing without its tokeniser.
  */
-export function decodeEmbeddingRequest(json: JsonObject): { route: string; request: EmbeddingRequest; endUser?: string } {
+export function decodeEmbeddingRequest(json: JsonObject): {
+  route: string;
+  request: EmbeddingRequest;
+  endUser?: string;
+} {
   const route = requireString(json['model'], 'model');
   if (route === '' || route.length > 256) throw wrong('model', 'a model name is required');
   const given = json['input'];

@@ -83,7 +83,9 @@ export function createStreamEncoder({ route, request }: EncodeContext): StreamEn
           return part.text === '' ? '' : chunk({ reasoning_content: part.text });
         case 'tool-call-start':
           return chunk({
-            tool_calls: [{ index: part.index, id: part.id, type: 'function', function: { name: part.name, arguments: '' } }],
+            tool_calls: [
+              { index: part.index, id: part.id, type: 'function', function: { name: part.name, arguments: '' } },
+            ],
           });
         case 'tool-call-delta':
           return chunk({ tool_calls: [{ index: part.index, function: { arguments: part.arguments } }] });
@@ -128,7 +130,13 @@ function encodeCitation(citation: Citation): JsonObject {
 }
 
 function encodeFinish(finish: FinishReason): string {
-  const words = { 'tool-calls': 'tool_calls', 'content-filter': 'content_filter', stop: 'stop', length: 'length', other: 'stop' };
+  const words = {
+    'tool-calls': 'tool_calls',
+    'content-filter': 'content_filter',
+    stop: 'stop',
+    length: 'length',
+    other: 'stop',
+  };
   return words[finish];
 }
 

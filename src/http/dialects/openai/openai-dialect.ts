@@ -14,7 +14,11 @@ export const openAiDialect: ChatDialect = {
   wire: 'openai',
   check: (json) => {
     const { n } = json;
-    if (n !== undefined && n !== null && !(typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= MAX_ANSWERS)) {
+    if (
+      n !== undefined &&
+      n !== null &&
+      !(typeof n === 'number' && Number.isInteger(n) && n >= 1 && n <= MAX_ANSWERS)
+    ) {
       throw wrong('n', `must be a whole number from 1 to ${MAX_ANSWERS}`);
     }
     const endUser = stringAt(json, 'user');

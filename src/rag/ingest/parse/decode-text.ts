@@ -8,7 +8,12 @@ const LEGACY = ['shift_jis', 'euc-jp'] as const;
  * @throws UnreadableFile for what is no text in any of them.
  */
 export function decodeText(bytes: Uint8Array): string {
-  const marked = bytes[0] === 0xff && bytes[1] === 0xfe ? ('utf-16le' as const) : bytes[0] === 0xfe && bytes[1] === 0xff ? ('utf-16be' as const) : undefined;
+  const marked =
+    bytes[0] === 0xff && bytes[1] === 0xfe
+      ? ('utf-16le' as const)
+      : bytes[0] === 0xfe && bytes[1] === 0xff
+        ? ('utf-16be' as const)
+        : undefined;
   for (const encoding of marked === undefined ? (['utf-8', ...LEGACY] as const) : ([marked] as const)) {
     try {
       const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);

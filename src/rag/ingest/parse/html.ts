@@ -6,10 +6,47 @@ type ParentNode = DefaultTreeAdapterTypes.ParentNode;
 type Element = DefaultTreeAdapterTypes.Element;
 
 /** What no reader reads, or what stands on every page of a site. */
-const SKIPPED = new Set(['script', 'style', 'noscript', 'template', 'svg', 'nav', 'footer', 'aside', 'form', 'iframe', 'head']);
+const SKIPPED = new Set([
+  'script',
+  'style',
+  'noscript',
+  'template',
+  'svg',
+  'nav',
+  'footer',
+  'aside',
+  'form',
+  'iframe',
+  'head',
+]);
 const BLOCKS = new Set([
-  'p', 'div', 'section', 'article', 'main', 'header', 'ul', 'ol', 'li', 'table', 'tr', 'blockquote', 'pre', 'figure',
-  'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'br', 'hr', 'dl', 'dt', 'dd', 'details', 'summary',
+  'p',
+  'div',
+  'section',
+  'article',
+  'main',
+  'header',
+  'ul',
+  'ol',
+  'li',
+  'table',
+  'tr',
+  'blockquote',
+  'pre',
+  'figure',
+  'h1',
+  'h2',
+  'h3',
+  'h4',
+  'h5',
+  'h6',
+  'br',
+  'hr',
+  'dl',
+  'dt',
+  'dd',
+  'details',
+  'summary',
 ]);
 const MAX_DEPTH = 500;
 

@@ -9,7 +9,9 @@ export function parseMarkdown(source: string): ParsedDocument {
   const { text, title: stated } = withoutFrontMatter(source);
   const headings = fromMarkdown(text).children.flatMap((node): Heading[] => {
     const start = node.position?.start.offset;
-    return node.type === 'heading' && start !== undefined ? [{ level: node.depth, start, text: plain(node).trim() }] : [];
+    return node.type === 'heading' && start !== undefined
+      ? [{ level: node.depth, start, text: plain(node).trim() }]
+      : [];
   });
   const title = stated ?? headings.find((heading) => heading.level === 1)?.text;
   return { text, headings, metadata: {}, ...(title !== undefined && title !== '' && { title }) };

@@ -26,7 +26,11 @@ export function parseCsv(source: string, delimiter: ',' | '\t'): ParsedDocument 
 export function parseJsonDocuments(source: string): ParsedDocument[] {
   const value = parseJson(source);
   if (value === undefined) throw new UnreadableFile('the file is not valid JSON');
-  const items = Array.isArray(value) ? value : isJsonObject(value) && Array.isArray(value['documents']) ? value['documents'] : [value];
+  const items = Array.isArray(value)
+    ? value
+    : isJsonObject(value) && Array.isArray(value['documents'])
+      ? value['documents']
+      : [value];
   const documents = items.slice(0, MAX_RECORDS).map(documentOf);
   if (documents.every((document) => document !== undefined)) return documents;
   return [{ text: JSON.stringify(value, null, 2), headings: [], metadata: {} }];
@@ -40,7 +44,14 @@ export function parseJsonLines(source: string): ParsedDocument[] {
     .map((line, index) => {
       const value = parseJson(line);
       if (value === undefined) throw new UnreadableFile(`line ${index + 1} is not valid JSON`);
-      return documentOf(value, index) ?? { id: String(index + 1), text: JSON.stringify(value, null, 2), headings: [], metadata: {} };
+      return (
+        documentOf(value, index) ?? {
+          id: String(index + 1),
+          text: JSON.stringify(value, null, 2),
+          headings: [],
+          metadata: {},
+        }
+      );
     });
 }
 
@@ -50,5 +61,11 @@ function documentOf(value: JsonValue, index: number): ParsedDocument | undefined
   if (text === undefined) return undefined;
   const title = stringAt(value, 'title');
   const stated: JsonObject = isJsonObject(value['metadata']) ? value['metadata'] : {};
-  return { id: stringAt(value, 'id') ?? String(index + 1), text, headings: [], metadata: stated, ...(title !== undefined && { title }) };
+  return {
+    id: stringAt(value, 'id') ?? String(index + 1),
+    text,
+    headings: [],
+    metadata: stated,
+    ...(title !== undefined && { title }),
+  };
 }
