@@ -176,7 +176,7 @@ function recordOf(row: KeyRow): KeyRecord {
     hint: row.hint,
     role: row.role,
     allowedRoutes: Array.isArray(routes) ? routes.filter((route) => typeof route === 'string') : [],
-    limits: isJsonObject(limits) ? (limits as KeyLimits) : {},
+    limits: isJsonObject(limits) ? limits : {},
     createdMs: row.created_ms,
     expiresMs: row.expires_ms,
     revokedMs: row.revoked_ms,

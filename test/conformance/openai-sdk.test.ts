@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { fakeVector } from '../support/fake-provider/recorded-embedding.ts';
 import { CREDENTIAL, startStage, type Stage } from '../support/stage.ts';
 import { PARALLEL_CALLS, TEXT, WEATHER_TOOL, collectStream } from './openai-expectations.ts';

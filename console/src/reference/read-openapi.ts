@@ -154,7 +154,7 @@ class SchemaReader {
     if (schema['const'] !== undefined) return JSON.stringify(schema['const']);
     const type = schema['type'];
     if (type === 'array') return `${this.typeOf(this.follow(schema['items']))}[]`;
-    if (Array.isArray(type)) return type.join(' | ');
+    if (Array.isArray(type)) return type.filter((each) => typeof each === 'string').join(' | ');
     return typeof type === 'string' ? type : 'any';
   }
 

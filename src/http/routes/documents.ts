@@ -150,11 +150,10 @@ function safeName(name: string): string {
     .replaceAll('\\', '/')
     .split('/')
     .filter((part) => part !== '' && part !== '.' && part !== '..');
-  // oxlint-disable-next-line no-control-regex
   return (
     parts
       .join('/')
-      .replace(/[\u0000-\u001f\u007f]/g, '')
+      .replace(/\p{Cc}/gu, '')
       .slice(-400) || 'unnamed'
   );
 }

@@ -98,9 +98,8 @@ function textOf(value: JsonValue | undefined): string {
 function showable(message: string, secrets: readonly string[]): string {
   let text = message.slice(0, MAX_CAUSE);
   for (const secret of secrets) if (secret.length > 0) text = text.replaceAll(secret, '[secret]');
-  // oxlint-disable-next-line no-control-regex
   return text
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
     .trim()
     .slice(0, MAX_PROBLEM);
 }

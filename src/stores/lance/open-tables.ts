@@ -81,7 +81,7 @@ export async function openTables(folder: string): Promise<OpenTables> {
       if (others !== undefined) return others;
       const made = make(connection, name, dimensions).finally(() => making.delete(name));
       making.set(name, made);
-      keep(name, made);
+      void keep(name, made);
       return made;
     },
     write(open, work) {
