@@ -37,14 +37,14 @@ async function main(): Promise<void> {
   console.log(`${cpus().length} x ${cpus()[0]?.model ?? 'unknown processor'}`);
   for (const chunks of sizes.length > 0 ? sizes : [10_000, 100_000]) {
     const searchable = await makeSearchable(`bulk-${chunks}`, bulkCorpus(texts, chunks, 1));
-    const questions = bulkQuestions(texts, WARM_UP + QUESTIONS, 2);
+    const questions = bulkQuestions(texts, WARM_UP + 2 * QUESTIONS + 300, 2);
     await run(searchable, questions.slice(0, WARM_UP), 1);
-    const measured = questions.slice(WARM_UP);
-    const single = await run(searchable, measured, 1);
-    const together = await run(searchable, measured, AT_ONCE);
-    const recall = await denseRecall(searchable, measured.slice(0, 100), bulkCorpus(texts, chunks, 1));
+    const rest = questions.slice(WARM_UP);
+    const single = await run(searchable, rest.splice(0, QUESTIONS), 1);
+    const together = await run(searchable, rest.splice(0, QUESTIONS), AT_ONCE);
+    const recall = await denseRecall(searchable, questions.slice(0, 100), bulkCorpus(texts, chunks, 1));
     await appendOneByOne(searchable, texts);
-    const appended = await run(searchable, measured.slice(0, 300), 1);
+    const appended = await run(searchable, rest, 1);
     await searchable.close();
 
     const indexSeconds = searchable.indexMs / 1000;

@@ -69,23 +69,16 @@ export function slotOf(row: Pick<ChunkRow, 'documentId' | 'ordinal'>): string {
   return `${row.ordinal}@${row.documentId}`;
 }
 
-/** Hits of an answer that has places and a column of scores, best first; equal scores in order of chunk id. */
-export function hitsOf(table: Table, scoreColumn: string, toScore: (stored: number) => number): IndexHit[] {
-  // An answer without rows comes without columns.
-  if (table.numRows === 0) return [];
-  const places = column(table, PLACE_COLUMN);
-  const scores = column(table, scoreColumn);
-  const hits: IndexHit[] = [];
-  for (let i = 0; i < table.numRows; i++) hits.push(hitAt(String(places.get(i)), toScore(Number(scores.get(i)))));
-  return hits.sort((a, b) => b.score - a.score || (a.chunkId < b.chunkId ? -1 : 1));
-}
-
 function placeOf({ chunkId, documentId, start, end, headingPath }: ChunkRow): string {
   return JSON.stringify([chunkId, documentId, start, end, ...headingPath]);
 }
 
-function hitAt(place: string, score: number): IndexHit {
-  const parsed: unknown = JSON.parse(place);
+/** Where a hit stands. */
+export type Place = Omit<IndexHit, 'score'>;
+
+/** Reads what placeOf wrote. */
+export function placeAt(json: string): Place {
+  const parsed: unknown = JSON.parse(json);
   const [chunkId, documentId, start, end, ...headingPath]: unknown[] = Array.isArray(parsed) ? parsed : [];
   return {
     chunkId: String(chunkId),
@@ -93,7 +86,6 @@ function hitAt(place: string, score: number): IndexHit {
     start: Number(start),
     end: Number(end),
     headingPath: headingPath.map(String),
-    score,
   };
 }
 

@@ -1,13 +1,14 @@
 import { MultiMatchQuery } from '@lancedb/lancedb';
-import type { Query } from '@lancedb/lancedb';
+import type { Query, VectorQuery } from '@lancedb/lancedb';
 import { systemClock } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { ChunkIndex, ChunkRow, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
-import { PLACE_COLUMN, SLOT_COLUMN, chunkTable, column, hitsOf, slotOf, unitVector } from './chunk-columns.ts';
+import { SLOT_COLUMN, chunkTable, column, slotOf, unitVector } from './chunk-columns.ts';
 import { openTables } from './open-tables.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
+import { createFindHits } from './places.ts';
 import { anyOf, tagPredicate } from './predicate.ts';
 import { tableName } from './table-name.ts';
 import { createUpkeep } from './upkeep.ts';
@@ -41,6 +42,7 @@ interface Opened {
 export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
   const clock = options.clock ?? systemClock;
   let opening: Promise<Opened> | undefined;
+  const findHits = createFindHits();
   const replacing = new Set<Promise<void>>();
   let closed = false;
 
@@ -100,14 +102,16 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
     async searchLexical(ref, terms, search) {
       const query = [...new Set(terms)].slice(0, MOST_TERMS).join(' ');
       if (query.trim() === '' || matchesNothing(search)) return [];
-      return read(ref, [], async ({ table }) => {
+      return read(ref, [], (open) => {
         // A match over several columns, of one column: unlike the plain match query it also sorts before it cuts
         // when no row is indexed yet, and is as fast when they are.
-        const request = table.query().nearestToText(new MultiMatchQuery(query, ['terms']));
+        const match = new MultiMatchQuery(query, ['terms']);
         const predicate = tagPredicate(search.tagsAllOf);
-        if (predicate !== undefined) request.where(predicate);
-        const found = await request.select([PLACE_COLUMN, '_score']).limit(limitOf(search)).toArrow();
-        return hitsOf(found, '_score', (score) => score);
+        const request = (): Query => {
+          const made = open.table.query().nearestToText(match).limit(limitOf(search));
+          return predicate === undefined ? made : made.where(predicate);
+        };
+        return findHits(open, { query: request, scoreColumn: '_score', toScore: (score) => score });
       });
     },
 
@@ -115,11 +119,13 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
       if (matchesNothing(search) || vector.every((value) => value === 0)) return [];
       return read(ref, [], async (open) => {
         checkDimensions(open, vector);
-        const request = open.table.query().nearestTo(unitVector(vector)).distanceType('dot').nprobes(PROBES);
+        const direction = unitVector(vector);
         const predicate = tagPredicate(search.tagsAllOf);
-        if (predicate !== undefined) request.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
-        const found = await request.select([PLACE_COLUMN, '_distance']).limit(limitOf(search)).toArrow();
-        return hitsOf(found, '_distance', (distance) => 1 - distance);
+        const request = (): VectorQuery => {
+          const made = open.table.query().nearestTo(direction).distanceType('dot').nprobes(PROBES).limit(limitOf(search));
+          return predicate === undefined ? made : made.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
+        };
+        return findHits(open, { query: request, scoreColumn: '_distance', toScore: (distance) => 1 - distance });
       });
     },
 

@@ -13,6 +13,8 @@ const MOST_OPEN = 512;
 
 /** A table in use. Its writers queue behind `lastWrite`, so that no two commits of this process race. */
 export interface OpenTable {
+  /** Distinct for every opening: what is remembered of a dropped table is never taken for its successor. */
+  readonly id: number;
   readonly name: string;
   readonly table: Table;
   readonly dimensions: number;
@@ -41,6 +43,7 @@ export async function openTables(folder: string): Promise<OpenTables> {
   const connection = await connect(folder, { readConsistencyInterval: READ_CONSISTENCY_SECONDS }, session);
   const found = new Map<string, Promise<OpenTable | undefined>>();
   const settled = new Map<string, OpenTable>();
+  let openings = 0;
   const making = new Map<string, Promise<OpenTable>>();
 
   function keep(name: string, opening: Promise<OpenTable | undefined>): Promise<OpenTable | undefined> {
@@ -70,7 +73,7 @@ export async function openTables(folder: string): Promise<OpenTables> {
   }
 
   const find = (name: string): Promise<OpenTable | undefined> =>
-    found.get(name) ?? keep(name, openExisting(connection, name));
+    found.get(name) ?? keep(name, openExisting(connection, name, openings++));
 
   return {
     find,
@@ -79,7 +82,7 @@ export async function openTables(folder: string): Promise<OpenTables> {
       if (existing !== undefined) return existing;
       const others = making.get(name);
       if (others !== undefined) return others;
-      const made = make(connection, name, dimensions).finally(() => making.delete(name));
+      const made = make(connection, name, dimensions, openings++).finally(() => making.delete(name));
       making.set(name, made);
       void keep(name, made);
       return made;
@@ -107,29 +110,29 @@ export async function openTables(folder: string): Promise<OpenTables> {
   };
 }
 
-async function openExisting(connection: Connection, name: string): Promise<OpenTable | undefined> {
+async function openExisting(connection: Connection, name: string, id: number): Promise<OpenTable | undefined> {
   try {
-    return await toOpenTable(name, await connection.openTable(name));
+    return await toOpenTable(name, await connection.openTable(name), id);
   } catch (thrown) {
     if (thrown instanceof Error && thrown.message.includes('was not found')) return undefined;
     throw thrown;
   }
 }
 
-async function make(connection: Connection, name: string, dimensions: number): Promise<OpenTable> {
+async function make(connection: Connection, name: string, dimensions: number, id: number): Promise<OpenTable> {
   const table = await connection.createEmptyTable(name, chunkSchema(dimensions), { existOk: true });
-  return toOpenTable(name, table);
+  return toOpenTable(name, table, id);
 }
 
 /** Makes sure of the indexes that every search needs: a crash may have come between the table and its indexes. */
-async function toOpenTable(name: string, table: Table): Promise<OpenTable> {
+async function toOpenTable(name: string, table: Table, id: number): Promise<OpenTable> {
   const indexed = new Set((await table.listIndices()).flatMap((index) => index.columns));
   if (!indexed.has('terms')) await table.createIndex('terms', { config: termsIndex() });
   if (!indexed.has('tags')) await table.createIndex('tags', { config: Index.labelList() });
   for (const key of ['document_id', SLOT_COLUMN]) {
     if (!indexed.has(key)) await table.createIndex(key, { config: Index.btree() });
   }
-  return { name, table, dimensions: dimensionsOf(await table.schema()), lastWrite: Promise.resolve(), busy: 0 };
+  return { id, name, table, dimensions: dimensionsOf(await table.schema()), lastWrite: Promise.resolve(), busy: 0 };
 }
 
 /** The terms come ready from our own tokeniser: split at white space, change nothing, drop nothing. */

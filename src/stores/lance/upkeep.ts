@@ -9,7 +9,7 @@ const KEEP_VERSIONS_MS = 5 * 60_000;
 const FEW_ROWS = 256;
 const FEW_COMMITS = 8;
 /** Beyond this upkeep does not wait for a quiet moment: each commit costs a query a tenth of a millisecond. */
-const MANY_COMMITS = 64;
+const MANY_COMMITS = 32;
 /** Beyond these rows it waits for nothing. A run costs by the rows of the table, so rows count by share. */
 const MANY_SHARE = 0.25;
 const MANY_ROWS_AT_LEAST = 4096;

@@ -105,6 +105,7 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
         const version = (v: number, count: number): ChunkRow[] =>
           Array.from({ length: count }, (_, i) => ({ ...chunk('a', i, `word v${v}`), chunkId: `a@v${v}#${i}` }));
         await index.replace(ref, ['a', 'b'], [...version(1, 2), chunk('b', 0, 'word')], true);
+        expect((await lexical(ref, 'word')).sort()).toEqual(['a@v1#0', 'a@v1#1', 'b#0']);
         await index.replace(ref, ['a'], version(2, 3), false);
         expect((await lexical(ref, 'word')).sort()).toEqual(['a@v2#0', 'a@v2#1', 'a@v2#2', 'b#0']);
         await index.replace(ref, ['a'], version(3, 1), false);
@@ -345,6 +346,32 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
       });
     });
 
+    describe('upkeep', () => {
+      test('searches beside it miss nothing and mix nothing up', async () => {
+        const ref = newRef();
+        const rows = Array.from({ length: 40 }, (_, i) => chunk(`d${i}`, 0, `word w${i}`, i));
+        for (const row of rows) await index.replace(ref, [row.documentId], [row], true);
+        let working = true;
+        const wrong: string[] = [];
+        const search = async (): Promise<void> => {
+          for (let i = 0; working; i++) {
+            const all = await index.searchLexical(ref, ['word'], { limit: 100 });
+            const [one] = await index.searchLexical(ref, [`w${i % 40}`], { limit: 1 });
+            if (all.length !== 40) wrong.push(`${all.length} found`);
+            if (one?.documentId !== `d${i % 40}`) wrong.push(`${one?.documentId} for d${i % 40}`);
+          }
+        };
+        const searching = [search(), search()];
+        for (let round = 0; round < 6; round++) {
+          await index.optimise(ref);
+          for (const row of rows.slice(round, round + 3)) await index.replace(ref, [row.documentId], [row], false);
+        }
+        working = false;
+        await Promise.all(searching);
+        expect(wrong).toEqual([]);
+      });
+    });
+
     describe('separation', () => {
       test('tenants, collections and versions do not see each other, whatever their names', async () => {
         const refs: IndexRef[] = [
@@ -389,7 +416,7 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
   });
 }
 
-/** Compares both legs with a scan of all rows: BM25 orders by its own figures, so only its set of matches and its order count. */
+/** Compares both legs with a scan of all rows. BM25 has its own figures: of it, the set of matches and their order count. */
 async function checkAgainstScan(index: ChunkIndex, ref: IndexRef, rows: readonly ChunkRow[]): Promise<void> {
   for (const tag of [undefined, 'b=1']) {
     const visible = rows.filter((row) => tag === undefined || row.tags.includes(tag));
