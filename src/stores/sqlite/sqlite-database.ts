@@ -18,6 +18,8 @@ export function createSqliteDatabase(options: { path: string }): Database {
   const sqlite = new Sqlite(options.path, { create: true, strict: true });
   sqlite.run('PRAGMA journal_mode = WAL');
   sqlite.run('PRAGMA synchronous = NORMAL');
+  // A checkpoint every 16 MB of log in place of every 4: it is the dearest part of many small commits.
+  sqlite.run('PRAGMA wal_autocheckpoint = 4000');
   sqlite.run('PRAGMA busy_timeout = 5000');
   sqlite.run('PRAGMA foreign_keys = ON');
 
@@ -30,7 +32,13 @@ export function createSqliteDatabase(options: { path: string }): Database {
     all: <Row extends object>(sql: string, params: readonly SqlValue[] = []) =>
       answered(() => sqlite.query<Row, SqlValue[]>(sql).all(...params)),
     run: (sql, params = []) => answered(() => ({ changes: execute({ sql, params }).changes })),
-    batch: (statements) => answered(() => executeAll.immediate(statements)),
+    // A single statement is a transaction by itself.
+    batch: (statements) =>
+      answered(() => {
+        const [only, ...more] = statements;
+        if (only !== undefined && more.length === 0) execute(only);
+        else if (only !== undefined) executeAll.immediate(statements);
+      }),
     close: () =>
       answered(() => {
         sqlite.run('PRAGMA optimize');
