@@ -2,6 +2,7 @@
 const LOW = ['lib', 'spec', 'ports'];
 const DOMAIN_A = ['gateway', 'guards', 'nlp', 'access', 'telemetry'];
 const DOMAIN_B = ['rag', 'chat', 'graph', 'evals', 'experiments', 'governance'];
+const ROOMS = [...LOW, ...DOMAIN_A, ...DOMAIN_B, 'config', 'jobs', 'http', 'cli', 'providers', 'stores'];
 
 /** A room of src may see itself and the rooms named, nothing else of ours. Unit tests beside the code may see more. */
 const room = (name, sees) => ({
@@ -33,6 +34,45 @@ module.exports = {
     ...DOMAIN_B.map((name) => room(name, [...LOW, ...DOMAIN_A, ...DOMAIN_B])),
     room('jobs', [...LOW, ...DOMAIN_A, ...DOMAIN_B]),
     room('http', [...LOW, ...DOMAIN_A, ...DOMAIN_B, 'jobs']),
+    {
+      name: 'room-cli',
+      severity: 'error',
+      from: { path: '^src/cli/', pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '^(src|console|test|bench|scripts)/',
+        pathNot: `^src/(${['cli', 'config', 'jobs', ...LOW, ...DOMAIN_A, ...DOMAIN_B].join('|')})/|^src/(app|data-folder|providers/registry)\\.ts$`,
+      },
+    },
+    {
+      // Whoever adds a room says here what it may see.
+      name: 'room-unknown',
+      severity: 'error',
+      from: { path: '^src/[^/]+/', pathNot: `^src/(${ROOMS.join('|')})/|\\.test\\.ts$` },
+      to: {},
+    },
+    {
+      // Only the composition root stands above the rooms; what else lies beside it sees the domain at most.
+      name: 'room-top',
+      severity: 'error',
+      from: { path: '^src/[^/]+\\.ts$', pathNot: '^src/(app|main)\\.ts$|\\.test\\.ts$' },
+      to: { path: '^src/(http|cli|stores|providers)/|^src/(app|main)\\.ts$' },
+    },
+    {
+      name: 'provider-registry',
+      severity: 'error',
+      from: { path: '^src/providers/[^/]+\\.ts$', pathNot: '\\.test\\.ts$' },
+      to: { path: '^(src|console|test|bench|scripts)/', pathNot: '^src/(lib|spec|ports|providers)/' },
+    },
+    {
+      // A name that says nothing collects everything. Reached by an import here; not imported at all, it is dead code.
+      name: 'names-say-what-is-inside',
+      severity: 'error',
+      from: {},
+      to: {
+        path: '/(util|utils|helper|helpers|common|manager|managers|service|services)(/|[.]tsx?$)',
+        pathNot: 'node_modules',
+      },
+    },
     {
       name: 'provider-alone',
       severity: 'error',
