@@ -88,6 +88,8 @@ export async function startSekishoSide(upstreamOrigin: string): Promise<Side> {
   const server = await startSekishoProcess({
     config: {
       discover: false,
+      // What is measured is a gateway; the handbook would bring the index and the embedding model into memory.
+      handbook: false,
       providers: {
         bench: {
           wire: 'openai',

@@ -13,12 +13,17 @@ const HTTP_LIMIT = 'BUN_CONFIG_MAX_HTTP_REQUESTS';
 /**
  * Raises the number of calls that the HTTP client may have open, 256 by default, which a gateway outgrows.
  * The client reads it when the process starts, so the process replaces itself, once; its id stays.
- * Where a system cannot replace a process this changes nothing.
+ * The log level of the index engine, which reads it as early, is set along the way: its warnings are about its
+ * own upkeep. Where a system cannot replace a process this changes nothing.
  */
 export function restartWithHttpLimit(): void {
   // Node's types of this version do not know it yet.
   const { execve } = process as { execve?: (file: string, args: string[], env: NodeJS.ProcessEnv) => never };
   if (execve === undefined || process.env[HTTP_LIMIT] !== undefined) return;
   const args = [process.execPath, ...process.argv.slice(1)];
-  execve.call(process, process.execPath, args, { ...process.env, [HTTP_LIMIT]: '16384' });
+  execve.call(process, process.execPath, args, {
+    ...process.env,
+    [HTTP_LIMIT]: '16384',
+    LANCE_LOG: process.env['LANCE_LOG'] ?? 'error',
+  });
 }
