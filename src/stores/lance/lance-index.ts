@@ -122,7 +122,12 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
         const direction = unitVector(vector);
         const predicate = tagPredicate(search.tagsAllOf);
         const request = (): VectorQuery => {
-          const made = open.table.query().nearestTo(direction).distanceType('dot').nprobes(PROBES).limit(limitOf(search));
+          const made = open.table
+            .query()
+            .nearestTo(direction)
+            .distanceType('dot')
+            .nprobes(PROBES)
+            .limit(limitOf(search));
           return predicate === undefined ? made : made.maximumNprobes(MOST_PROBES_FILTERED).where(predicate);
         };
         return findHits(open, { query: request, scoreColumn: '_distance', toScore: (distance) => 1 - distance });

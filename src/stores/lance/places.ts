@@ -60,7 +60,10 @@ async function inOneGo(
   const found = await query().select([PLACE_COLUMN, scoreColumn]).toArrow();
   if (found.numRows === 0) return [];
   const places = Array.from(column(found, PLACE_COLUMN), (cell) => placeAt(String(cell)));
-  return inOrder(places, Array.from(column(found, scoreColumn), (score) => toScore(Number(score))));
+  return inOrder(
+    places,
+    Array.from(column(found, scoreColumn), (score) => toScore(Number(score))),
+  );
 }
 
 function inOrder(places: readonly (Place | undefined)[], scores: readonly number[]): IndexHit[] {
