@@ -52,8 +52,11 @@ export interface Documents {
   publish(place: Place, documents: readonly { id: DocumentId; hash: string; chunks: number }[]): Promise<void>;
   /** Notes why a version could not be indexed. It stays pending and is tried again at the next start. */
   fail(place: Place, failures: readonly { id: DocumentId; hash: string; reason: string }[]): Promise<void>;
-  /** Versions that were accepted and never published, at most `limit`, ids after `after`. */
-  pending(place: Place, page: { after: DocumentId; limit: number }): Promise<PendingDocument[]>;
+  /**
+   * Versions that were accepted and never published, in order of ids, those after `after`: at most so many
+   * documents, and no more text than given (one document may be longer).
+   */
+  pending(place: Place, page: { after: DocumentId; documents: number; characters: number }): Promise<PendingDocument[]>;
   /** Places with something unfinished: pending versions or deletions. */
   unfinishedPlaces(): Promise<Place[]>;
   markDeleting(place: Place, ids: readonly DocumentId[]): Promise<number>;
@@ -169,21 +172,39 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
         })),
       ),
 
-    pending: async (place, { after, limit }) =>
-      (
-        await database.all<Row>(
-          `SELECT id, pending_title, pending_text, pending_metadata, pending_headings, pending_hash FROM documents
-           WHERE ${HERE} AND pending_hash IS NOT NULL AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`,
-          [place.tenantId, place.collection, after, limit],
-        )
-      ).map((row): PendingDocument => ({
-        id: row.id,
-        title: row.pending_title ?? '',
-        text: row.pending_text ?? '',
-        metadata: objectOf(row.pending_metadata),
-        headings: headingsOf(row.pending_headings),
-        hash: row.pending_hash ?? '',
-      })),
+    pending: async (place, { after, documents, characters }) => {
+      const waiting = await database.all<{ id: string; characters: number }>(
+        `SELECT id, LENGTH(pending_text) AS characters FROM documents
+         WHERE ${HERE} AND pending_hash IS NOT NULL AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`,
+        [place.tenantId, place.collection, after, documents],
+      );
+      let sum = 0;
+      const ids = waiting.filter((row, at) => (sum += Number(row.characters)) <= characters || at === 0);
+      const columns = 'id, pending_title, pending_text, pending_metadata, pending_headings, pending_hash';
+      const rows = new Map(
+        (
+          await rowsOf<Row>(
+            place,
+            ids.map(({ id }) => id),
+            columns,
+          )
+        ).map((row) => [row.id, row]),
+      );
+      return ids.flatMap(({ id }): PendingDocument[] => {
+        const row = rows.get(id);
+        if (row?.pending_hash == null) return [];
+        return [
+          {
+            id,
+            title: row.pending_title ?? '',
+            text: row.pending_text ?? '',
+            metadata: objectOf(row.pending_metadata),
+            headings: headingsOf(row.pending_headings),
+            hash: row.pending_hash,
+          },
+        ];
+      });
+    },
 
     unfinishedPlaces: async () =>
       (

@@ -30,7 +30,7 @@ describe('chunks', () => {
           .filter((start) => !/[\udc00-\udfff]/.test(whole.charAt(start)))
           .sort((a, b) => a - b)
           .map((start, index) => ({ level: 1 + (index % 3), start, text: `h${index}` }));
-        const chunks = chunkText(whole, headings, japanese);
+        const chunks = [...chunkText(whole, headings, japanese)];
         let covered = 0;
         for (const chunk of chunks) {
           expect(chunk.content).toBe(whole.slice(chunk.start, chunk.end));
@@ -53,7 +53,7 @@ describe('chunks', () => {
       start: match.index,
       text: match[2] ?? '',
     }));
-    expect(chunkText(text, headings, deps).map((chunk) => chunk.headingPath)).toEqual([
+    expect([...chunkText(text, headings, deps)].map((chunk) => chunk.headingPath)).toEqual([
       ['Guide'],
       ['Guide', 'Keys'],
       ['Guide', 'Budgets'],
@@ -63,12 +63,39 @@ describe('chunks', () => {
   test('ten megabytes without a space are cut in bounded time', () => {
     const text = 'あ'.repeat(3_000_000);
     const started = performance.now();
-    const chunks = chunkText(text, [], japanese);
+    const chunks = [...chunkText(text, [], japanese)];
     expect(chunks.length).toBeGreaterThan(3_000);
     expect(performance.now() - started).toBeLessThan(20_000);
   });
 
+  test('a document of nothing but headings costs one pass', () => {
+    const text = '## a\n'.repeat(200_000);
+    const headings = Array.from({ length: 200_000 }, (_, index) => ({ level: 2, start: index * 5, text: 'a' }));
+    const started = performance.now();
+    expect([...chunkText(text, headings, deps)].length).toBeGreaterThan(1_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
+  test('the first chunk of a long text costs no more than that of a short one', () => {
+    const text = 'One sentence of many. '.repeat(400_000);
+    let seen = 0;
+    const chunks = chunkText(text, [], {
+      ...deps,
+      sentences: (window) => {
+        seen += window.length;
+        return deps.sentences(window);
+      },
+    });
+    expect(chunks.next().done).toBe(false);
+    expect(seen).toBeLessThan(200_000);
+  });
+
+  test('white space is not handed to a reader by the page', () => {
+    const chunks = [...chunkText(`One.${'\n'.repeat(5_000)}Two.`, [], deps)];
+    expect(chunks.map((chunk) => chunk.content)).toEqual(['One.', 'Two.']);
+  });
+
   test('nothing but white space has no chunks', () => {
-    expect(chunkText(' \n\t ', [], deps)).toEqual([]);
+    expect([...chunkText(' \n\t ', [], deps)]).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 import type { Sentence } from '../../ports/text-analyser.ts';
 import type { Heading } from '../documents.ts';
+import { createHeadingPath } from './heading-path.ts';
 
 /** A piece of a text; `start` and `end` are UTF-16 offsets, `content` is the slice between them. */
 export interface TextChunk {
@@ -19,6 +20,10 @@ const TARGET_TOKENS = 300;
 const MAX_TOKENS = 500;
 /** A section shorter than this goes on into the next one: alone it would be a heading without content. */
 const MIN_TOKENS = 60;
+/** White space beyond this, in code units, parts two chunks: it holds no token, and a reader would get all of it. */
+const WIDEST_GAP = 500;
+/** Code units that are looked at in one go, so that a caller can pause between chunks of a long text. */
+const WINDOW = 50_000;
 
 /** Names the way in which texts are cut; part of a collection's fingerprint. */
 export const CHUNKER_ID = `recursive-1:${TARGET_TOKENS}/${MAX_TOKENS}`;
@@ -32,32 +37,53 @@ interface Piece {
 /**
  * Cuts a text recursively: at headings, then between sentences, and inside a sentence only where it alone is
  * larger than a chunk may be. Chunks cover every character that is not white space, in order, without
- * overlap. Token counts are the embedding model's.
+ * overlap. Token counts are the embedding model's. Headings are in order. Work goes on as chunks are taken:
+ * what one chunk costs is bounded, however long the text.
  */
-export function chunkText(text: string, headings: readonly Heading[], deps: ChunkerDeps): TextChunk[] {
+export function* chunkText(text: string, headings: readonly Heading[], deps: ChunkerDeps): Generator<TextChunk> {
   const starts = new Set(headings.map((heading) => heading.start));
-  const chunks: TextChunk[] = [];
+  const pathOf = createHeadingPath(text, headings);
+  const chunkOf = ({ start, end }: Piece): TextChunk => ({
+    start,
+    end,
+    content: text.slice(start, end),
+    headingPath: pathOf(start, end),
+  });
+  // The last complete chunk waits: a short tail still joins it.
+  let complete: Piece | undefined;
   let open: Piece | undefined;
 
-  const close = (): void => {
-    if (open === undefined) return;
-    const { start, end } = open;
-    chunks.push({ start, end, content: text.slice(start, end), headingPath: pathAt(headings, start, end) });
-    open = undefined;
-  };
-
   for (const piece of piecesOf(text, headings, deps)) {
-    const newSection = starts.has(piece.start);
-    if (open !== undefined) {
-      const full =
-        open.tokens + piece.tokens > (newSection ? TARGET_TOKENS : MAX_TOKENS) || open.tokens >= TARGET_TOKENS;
-      if (full || (newSection && open.tokens >= MIN_TOKENS)) close();
+    if (open !== undefined && parts(open, piece, starts.has(piece.start))) {
+      if (complete !== undefined) yield chunkOf(complete);
+      complete = open;
+      open = undefined;
     }
-    open =
-      open === undefined ? { ...piece } : { start: open.start, end: piece.end, tokens: open.tokens + piece.tokens };
+    open = open === undefined ? piece : joined(open, piece);
   }
-  close();
-  return mergeTail(text, chunks, headings, deps);
+  if (open === undefined) return;
+  if (complete !== undefined && isTailOf(complete, open, starts)) {
+    yield chunkOf(joined(complete, open));
+    return;
+  }
+  if (complete !== undefined) yield chunkOf(complete);
+  yield chunkOf(open);
+}
+
+/** Whether a new chunk begins with the piece. */
+function parts(open: Piece, piece: Piece, beginsSection: boolean): boolean {
+  if (open.tokens >= TARGET_TOKENS || piece.start - open.end > WIDEST_GAP) return true;
+  if (beginsSection && open.tokens >= MIN_TOKENS) return true;
+  return open.tokens + piece.tokens > (beginsSection ? TARGET_TOKENS : MAX_TOKENS);
+}
+
+function isTailOf(before: Piece, tail: Piece, sectionStarts: ReadonlySet<number>): boolean {
+  if (sectionStarts.has(tail.start) || tail.start - before.end > WIDEST_GAP) return false;
+  return tail.tokens < MIN_TOKENS && before.tokens + tail.tokens <= MAX_TOKENS;
+}
+
+function joined(first: Piece, second: Piece): Piece {
+  return { start: first.start, end: second.end, tokens: first.tokens + second.tokens };
 }
 
 /** Sentences with the marks around them, cut at headings, none larger than a chunk may be. */
@@ -73,15 +99,30 @@ function* piecesOf(text: string, headings: readonly Heading[], deps: ChunkerDeps
     yield* sized(text, { from, to: end }, deps);
     from = Math.max(from, end);
   };
-  for (const sentence of deps.sentences(text)) yield* upTo(sentence.end);
+  for (let windowStart = 0; windowStart < text.length;) {
+    const windowEnd = endOfWindow(text, windowStart);
+    for (const sentence of deps.sentences(text.slice(windowStart, windowEnd))) yield* upTo(windowStart + sentence.end);
+    windowStart = windowEnd;
+  }
   yield* upTo(text.length);
+}
+
+/** Where a window ends: after a paragraph, else after a line, else between words. */
+function endOfWindow(text: string, start: number): number {
+  if (text.length - start <= WINDOW) return text.length;
+  const most = start + WINDOW;
+  for (const mark of ['\n\n', '\n']) {
+    const at = text.slice(start, most).lastIndexOf(mark);
+    if (at > WINDOW / 2) return start + at + mark.length;
+  }
+  return cutNear(text, most - 1_000, most);
 }
 
 /** A span as it is, or in halves (between words where it can be) until each fits. */
 function* sized(text: string, { from, to }: { from: number; to: number }, deps: ChunkerDeps): Generator<Piece> {
   const { start, end } = trimmed(text, from, to);
   if (start >= end) return;
-  // A token is at least one code unit, and rarely more than eight: most spans need no second look.
+  // A token is rarely longer than eight code units: a span as long as this needs no count to be too large.
   const tokens = end - start > MAX_TOKENS * 64 ? Infinity : deps.countTokens(text.slice(start, end));
   if (tokens <= MAX_TOKENS || end - start < 2) {
     yield { start, end, tokens };
@@ -101,40 +142,16 @@ function cutNear(text: string, start: number, end: number): number {
       if (at > start && at < end && /[\s、。,;:]/.test(text.charAt(at - 1))) return at;
     }
   }
-  const code = text.charCodeAt(middle);
-  const insidePair = code >= 0xdc00 && code <= 0xdfff && middle - 1 > start;
-  return insidePair ? middle - 1 : middle;
+  return isInsidePair(text, middle) && middle - 1 > start ? middle - 1 : middle;
 }
 
-/** A short last chunk joins the one before it where both share a section and fit together. */
-function mergeTail(text: string, chunks: TextChunk[], headings: readonly Heading[], deps: ChunkerDeps): TextChunk[] {
-  const last = chunks.at(-1);
-  const before = chunks.at(-2);
-  if (last === undefined || before === undefined || headings.some((heading) => heading.start === last.start))
-    return chunks;
-  const content = text.slice(before.start, last.end);
-  if (deps.countTokens(last.content) >= MIN_TOKENS || deps.countTokens(content) > MAX_TOKENS) return chunks;
-  return [...chunks.slice(0, -2), { start: before.start, end: last.end, content, headingPath: before.headingPath }];
+function isInsidePair(text: string, at: number): boolean {
+  return /[\ud800-\udbff]/.test(text.charAt(at - 1)) && /[\udc00-\udfff]/.test(text.charAt(at));
 }
 
-/**
- * The headings that hold at a chunk, outermost first. A chunk that begins with headings belongs under them;
- * one that runs over several short sections belongs under the first.
- */
-function pathAt(headings: readonly Heading[], start: number, end: number): string[] {
-  const path: Heading[] = [];
-  let within = start;
-  for (const heading of headings) {
-    if (heading.start > within || heading.start >= end) break;
-    while ((path.at(-1)?.level ?? 0) >= heading.level) path.pop();
-    path.push(heading);
-    // Headings that follow each other without text between lead to the innermost.
-    if (heading.start === within) within = heading.start + heading.text.length + heading.level + 2;
-  }
-  return path.map((heading) => heading.text);
-}
-
-function trimmed(text: string, start: number, end: number): { start: number; end: number } {
+function trimmed(text: string, from: number, to: number): { start: number; end: number } {
+  let start = from;
+  let end = to;
   while (start < end && /\s/.test(text.charAt(start))) start++;
   while (end > start && /\s/.test(text.charAt(end - 1))) end--;
   return { start, end };

@@ -1,6 +1,6 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { extensionOf, KNOWN_EXTENSIONS } from './parse/parse-file.ts';
+import { extensionOf, KNOWN_EXTENSIONS } from './parse/file-format.ts';
 
 /** A file to be ingested, or why it is not. `id` is its path below the place that was named, with slashes. */
 export type FoundFile = { id: string; path: string } | { id: string; skipped: string };

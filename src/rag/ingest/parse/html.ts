@@ -56,6 +56,8 @@ export function parseHtml(source: string): ParsedDocument {
   const root = find(document, 'main') ?? find(document, 'article') ?? find(document, 'body') ?? document;
   const writer = createWriter();
   write(root, writer, 0);
+  // A heading inside another is written first.
+  writer.headings.sort((a, b) => a.start - b.start);
   const title = textOf(find(document, 'title')) || writer.headings.find(({ level }) => level === 1)?.text;
   return { text: writer.text(), headings: writer.headings, metadata: {}, ...(title && { title }) };
 }

@@ -1,18 +1,11 @@
-import { fromMarkdown } from 'mdast-util-from-markdown';
 import type { Heading } from '../../documents.ts';
+import { findMarkdownHeadings } from './markdown-headings.ts';
 import type { ParsedDocument } from './parsed.ts';
 
-type Node = ReturnType<typeof fromMarkdown>['children'][number];
-
-/** Markdown stays as it was written, so that citations read like the source; its headings are found by parsing. */
+/** Markdown stays as it was written, so that citations read like the source; its headings are found beside it. */
 export function parseMarkdown(source: string): ParsedDocument {
   const { text, title: stated } = withoutFrontMatter(source);
-  const headings = fromMarkdown(text).children.flatMap((node): Heading[] => {
-    const start = node.position?.start.offset;
-    return node.type === 'heading' && start !== undefined
-      ? [{ level: node.depth, start, text: plain(node).trim() }]
-      : [];
-  });
+  const headings: Heading[] = findMarkdownHeadings(text);
   const title = stated ?? headings.find((heading) => heading.level === 1)?.text;
   return { text, headings, metadata: {}, ...(title !== undefined && title !== '' && { title }) };
 }
@@ -21,12 +14,6 @@ export function parseMarkdown(source: string): ParsedDocument {
 function withoutFrontMatter(source: string): { text: string; title?: string } {
   const matter = /^---\n([\s\S]{0,10000}?)\n---\n/.exec(source);
   if (matter === null) return { text: source };
-  const title = /^title:\s*["']?(.+?)["']?\s*$/m.exec(matter[1] ?? '')?.[1];
+  const title = /^title:[ \t]*["']?([^\n]{1,1000}?)["']?[ \t]*$/m.exec(matter[1] ?? '')?.[1];
   return { text: source.slice(matter[0].length), ...(title !== undefined && { title }) };
-}
-
-function plain(node: Node | { value: string } | { children: unknown[] }): string {
-  if ('value' in node) return node.value;
-  if (!('children' in node)) return '';
-  return (node.children as Node[]).map(plain).join('');
 }

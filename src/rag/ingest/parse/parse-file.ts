@@ -1,10 +1,8 @@
 import { SekishoError } from '../../../spec/errors.ts';
-import { decodeText } from './decode-text.ts';
-import type { HeavyAnswer, HeavyTask } from './heavy-worker.ts';
-import { parseHtml } from './html.ts';
-import { parseMarkdown } from './markdown.ts';
+import { extensionOf, formatOf, KNOWN_EXTENSIONS, type FileFormat } from './file-format.ts';
+import type { ParseAnswer, ParseTask } from './parse-worker.ts';
 import { UnreadableFile, type ParsedDocument } from './parsed.ts';
-import { parseCsv, parseJsonDocuments, parseJsonLines } from './tables.ts';
+import { PARSERS } from './parsers.ts';
 
 export interface FileToParse {
   /** With its extension, which tells the format. */
@@ -12,60 +10,35 @@ export interface FileToParse {
   bytes: Uint8Array;
 }
 
-type Parser = (bytes: Uint8Array) => ParsedDocument[] | Promise<ParsedDocument[]>;
+export interface ParseLimits {
+  /** After this a file that is still being read is given up. */
+  timeoutMs: number;
+}
 
 const MAX_FILE_BYTES = 50 * 1024 * 1024;
-const HEAVY_MS = 60_000;
-
-const plainText: Parser = (bytes) => [{ text: decodeText(bytes), headings: [], metadata: {} }];
-const markdown: Parser = (bytes) => [parseMarkdown(decodeText(bytes))];
-const html: Parser = (bytes) => [parseHtml(decodeText(bytes))];
-const jsonLines: Parser = (bytes) => parseJsonLines(decodeText(bytes));
-
-const PARSERS: Readonly<Record<string, Parser>> = {
-  md: markdown,
-  markdown,
-  html,
-  htm: html,
-  xhtml: html,
-  txt: plainText,
-  text: plainText,
-  log: plainText,
-  rst: plainText,
-  csv: (bytes) => [parseCsv(decodeText(bytes), ',')],
-  tsv: (bytes) => [parseCsv(decodeText(bytes), '\t')],
-  json: (bytes) => parseJsonDocuments(decodeText(bytes)),
-  jsonl: jsonLines,
-  ndjson: jsonLines,
-  pdf: (bytes) => heavy({ format: 'pdf', bytes }),
-  docx: (bytes) => heavy({ format: 'docx', bytes }),
-};
-
-/** Extensions that can be read. */
-export const KNOWN_EXTENSIONS: readonly string[] = Object.keys(PARSERS);
-
-/** The extension of a file's name, in lower case. */
-export function extensionOf(name: string): string {
-  return /\.([A-Za-z0-9]+)$/.exec(name)?.[1]?.toLowerCase() ?? '';
-}
+/** Larger files are read off the event loop: smaller ones take a few milliseconds, about what a worker takes to start. */
+const SMALL_BYTES = 128 * 1024;
+/** Formats whose parsers may take long whatever the size. */
+const HEAVY: ReadonlySet<FileFormat> = new Set(['pdf', 'docx']);
+const DEFAULT_LIMITS: ParseLimits = { timeoutMs: 60_000 };
 
 /**
  * Reads a file into documents: most formats hold one, JSON may hold many.
  * @throws SekishoError unsupported_media, unreadable_document with the reason.
  */
-export async function parseFile({ name, bytes }: FileToParse): Promise<ParsedDocument[]> {
-  const extension = extensionOf(name);
-  const parser = Object.hasOwn(PARSERS, extension) ? PARSERS[extension] : undefined;
-  if (parser === undefined) {
-    throw new SekishoError('unsupported_media', {
-      values: { type: extension === '' ? name.slice(0, 100) : extension, known: KNOWN_EXTENSIONS.join(', ') },
-    });
+export async function parseFile(file: FileToParse, limits: ParseLimits = DEFAULT_LIMITS): Promise<ParsedDocument[]> {
+  const { name, bytes } = file;
+  const format = formatOf(name, bytes);
+  if (format === undefined) {
+    const type = extensionOf(name) === '' ? name.slice(0, 100) : extensionOf(name);
+    throw new SekishoError('unsupported_media', { values: { type, known: KNOWN_EXTENSIONS.join(', ') } });
   }
   const unreadable = (problem: string, cause?: unknown): SekishoError =>
     new SekishoError('unreadable_document', { values: { document: name.slice(0, 200), problem }, cause });
   if (bytes.length > MAX_FILE_BYTES) throw unreadable(`it is larger than ${MAX_FILE_BYTES} bytes`);
   try {
-    const documents = await parser(bytes);
+    const here = bytes.length <= SMALL_BYTES && !HEAVY.has(format);
+    const documents = await (here ? PARSERS[format](bytes) : parseInWorker({ format, bytes }, limits));
     if (documents.every((document) => document.text.trim() === '')) throw new UnreadableFile('it holds no text');
     return documents;
   } catch (thrown) {
@@ -74,14 +47,17 @@ export async function parseFile({ name, bytes }: FileToParse): Promise<ParsedDoc
 }
 
 /** Parses off the event loop, in a worker that ends with its task or its time. */
-function heavy(task: HeavyTask): Promise<ParsedDocument[]> {
-  const worker = new Worker(new URL('./heavy-worker.ts', import.meta.url));
+function parseInWorker(task: ParseTask, { timeoutMs }: ParseLimits): Promise<ParsedDocument[]> {
+  const worker = new Worker(new URL('./parse-worker.ts', import.meta.url));
   return new Promise<ParsedDocument[]>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new UnreadableFile(`reading it took longer than ${HEAVY_MS} ms`)), HEAVY_MS);
+    const timer = setTimeout(
+      () => reject(new UnreadableFile(`reading it took longer than ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     const ended = (): void => clearTimeout(timer);
-    worker.addEventListener('message', (event: MessageEvent<HeavyAnswer>) => {
+    worker.addEventListener('message', (event: MessageEvent<ParseAnswer>) => {
       ended();
-      if ('parsed' in event.data) resolve([event.data.parsed]);
+      if ('parsed' in event.data) resolve(event.data.parsed);
       else reject(new UnreadableFile(event.data.problem));
     });
     worker.addEventListener('error', (event) => {

@@ -3,16 +3,19 @@ import { isJsonObject, parseJson, stringAt, type JsonObject, type JsonValue } fr
 import { UnreadableFile, type ParsedDocument } from './parsed.ts';
 
 const MAX_RECORDS = 100_000;
+/** Indented JSON grows with the square of its depth. */
+const MAX_DEPTH = 100;
 
 /** A table as lines of `column: value`, a row per paragraph, so that a row can be found and cited by itself. */
 export function parseCsv(source: string, delimiter: ',' | '\t'): ParsedDocument {
   let rows: string[][];
   try {
-    rows = parse(source, { delimiter, bom: true, relaxColumnCount: true, skipEmptyLines: true, to: MAX_RECORDS });
+    rows = parse(source, { delimiter, bom: true, relaxColumnCount: true, skipEmptyLines: true, to: MAX_RECORDS + 2 });
   } catch (cause) {
     throw new UnreadableFile('the table is not well-formed', { cause });
   }
   const [header = [], ...records] = rows;
+  refuseTooMany(records.length);
   const text = records
     .map((record) => record.map((value, index) => `${header[index] ?? index + 1}: ${value}`).join('\n'))
     .join('\n\n');
@@ -31,28 +34,37 @@ export function parseJsonDocuments(source: string): ParsedDocument[] {
     : isJsonObject(value) && Array.isArray(value['documents'])
       ? value['documents']
       : [value];
-  const documents = items.slice(0, MAX_RECORDS).map(documentOf);
+  refuseTooMany(items.length);
+  const documents = items.map(documentOf);
   if (documents.every((document) => document !== undefined)) return documents;
-  return [{ text: JSON.stringify(value, null, 2), headings: [], metadata: {} }];
+  return [{ text: indented(value), headings: [], metadata: {} }];
 }
 
 /** A JSON document per line. */
 export function parseJsonLines(source: string): ParsedDocument[] {
-  return source
-    .split('\n', MAX_RECORDS)
-    .filter((line) => line.trim() !== '')
-    .map((line, index) => {
-      const value = parseJson(line);
-      if (value === undefined) throw new UnreadableFile(`line ${index + 1} is not valid JSON`);
-      return (
-        documentOf(value, index) ?? {
-          id: String(index + 1),
-          text: JSON.stringify(value, null, 2),
-          headings: [],
-          metadata: {},
-        }
-      );
-    });
+  const lines = source.split('\n');
+  refuseTooMany(lines.length - 1);
+  return lines.flatMap((line, index): ParsedDocument[] => {
+    if (line.trim() === '') return [];
+    const value = parseJson(line);
+    if (value === undefined) throw new UnreadableFile(`line ${index + 1} is not valid JSON`);
+    return [documentOf(value, index) ?? { id: String(index + 1), text: indented(value), headings: [], metadata: {} }];
+  });
+}
+
+function indented(value: JsonValue): string {
+  let level: JsonValue[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) throw new UnreadableFile(`it is nested deeper than ${MAX_DEPTH} levels`);
+    level = level.flatMap((each) =>
+      typeof each === 'object' && each !== null ? Object.values(each).filter((inner) => inner !== undefined) : [],
+    );
+  }
+  return JSON.stringify(value, null, 2);
+}
+
+function refuseTooMany(records: number): void {
+  if (records > MAX_RECORDS) throw new UnreadableFile(`it has more than ${MAX_RECORDS} records; split it`);
 }
 
 function documentOf(value: JsonValue, index: number): ParsedDocument | undefined {
@@ -61,8 +73,9 @@ function documentOf(value: JsonValue, index: number): ParsedDocument | undefined
   if (text === undefined) return undefined;
   const title = stringAt(value, 'title');
   const stated: JsonObject = isJsonObject(value['metadata']) ? value['metadata'] : {};
+  const id = value['id'];
   return {
-    id: stringAt(value, 'id') ?? String(index + 1),
+    id: typeof id === 'string' || typeof id === 'number' ? String(id) : String(index + 1),
     text,
     headings: [],
     metadata: stated,

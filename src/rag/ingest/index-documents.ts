@@ -1,0 +1,213 @@
+import type { ModelGateway } from '../../gateway/model-call.ts';
+import type { ChunkIndex, ChunkRow, IndexRef } from '../../ports/chunk-index.ts';
+import type { TextAnalyser } from '../../ports/text-analyser.ts';
+import { SekishoError, toSekishoError, type ErrorCode } from '../../spec/errors.ts';
+import type { DocumentId, RequestId } from '../../spec/ids.ts';
+import type { Principal } from '../../spec/principal.ts';
+import { chunkIdOf, type Documents, type PendingDocument, type Place } from '../documents.ts';
+import { tagsOf } from '../tags.ts';
+import { chunkText, type TextChunk } from './chunk.ts';
+import { createPause } from './pause.ts';
+
+export interface IndexDocumentsDeps {
+  documents: Pick<Documents, 'publish' | 'fail'>;
+  index: Pick<ChunkIndex, 'replace'>;
+  analyser: TextAnalyser;
+  countTokens: (text: string) => number;
+  gateway: Pick<ModelGateway, 'embed'>;
+  /** Told of what kept documents from being indexed; what is said to the caller leaves out causes. */
+  onFailed?: (requestId: RequestId, error: SekishoError) => void;
+}
+
+/** Accepted versions of one collection that are to be indexed now. */
+export interface IndexWork {
+  place: Place;
+  ref: IndexRef;
+  embeddingRoute: string;
+  documents: readonly PendingDocument[];
+  /** None of the documents has ever been in the index. */
+  fresh: boolean;
+  principal: Principal;
+  requestId: RequestId;
+  signal: AbortSignal;
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** documents = indexed + failed. */
+export interface IndexOutcome {
+  indexed: number;
+  chunks: number;
+  failed: { id: DocumentId; reason: string }[];
+  /** True where a reason holds for every document, so that more of them need not be tried now. */
+  stopped: boolean;
+}
+
+/** Chunks per embedding call and, about, per commit of the index. */
+const BATCH_CHUNKS = 512;
+/** Batches under way: the index commits one on other threads while the next is cut, tokenised and embedded here. */
+const BATCHES_AT_ONCE = 2;
+/** What may be the fault of one text, so that the others of its batch can still be indexed. */
+const ONE_TEXT: ReadonlySet<ErrorCode> = new Set([
+  'context_too_long',
+  'content_refused',
+  'upstream_rejected',
+  'invalid_request',
+  'internal',
+]);
+
+interface Cut {
+  document: PendingDocument;
+  chunks: TextChunk[];
+}
+
+/**
+ * Cuts, tokenises and embeds documents, puts them into the index a batch per commit and makes them the live
+ * versions. A batch that fails by the fault of one text is halved until that one is alone; what would fail every
+ * document (an embedding model that cannot be reached, a budget that is used up) fails the rest at once. Failed
+ * versions stay pending.
+ * @throws SekishoError storage_unavailable, caller_left; what is not yet indexed stays pending.
+ */
+export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork) => Promise<IndexOutcome> {
+  const pause = createPause();
+
+  async function cut(document: PendingDocument): Promise<Cut> {
+    const chunks: TextChunk[] = [];
+    for (const chunk of chunkText(document.text, document.headings, {
+      sentences: deps.analyser.sentences,
+      countTokens: deps.countTokens,
+    })) {
+      chunks.push(chunk);
+      await pause(chunk.content.length);
+    }
+    return { document, chunks };
+  }
+
+  async function rowsOf(batch: readonly Cut[], work: IndexWork): Promise<ChunkRow[]> {
+    const entries = batch.flatMap(({ document, chunks }) => {
+      const tags = tagsOf(document.metadata);
+      return chunks.map((chunk, ordinal) => ({ document, chunk, ordinal, tags, text: searchable(document, chunk) }));
+    });
+    const vectors: Float32Array[] = [];
+    for (let from = 0; from < entries.length; from += BATCH_CHUNKS) {
+      const input = entries.slice(from, from + BATCH_CHUNKS).map(({ text }) => text);
+      const { answer } = await deps.gateway.embed({
+        requestId: work.requestId,
+        principal: work.principal,
+        route: work.embeddingRoute,
+        signal: work.signal,
+        request: { input, purpose: 'document' },
+      });
+      const made = answer.result().vectors;
+      if (made.length !== input.length) {
+        throw new SekishoError('upstream_broken', { values: { target: work.embeddingRoute } });
+      }
+      vectors.push(...made);
+    }
+    const rows: ChunkRow[] = [];
+    for (const [place, vector] of vectors.entries()) {
+      const entry = entries[place];
+      if (entry === undefined) continue;
+      const { document, chunk, ordinal, tags, text } = entry;
+      rows.push({
+        chunkId: chunkIdOf(document.id, document.hash, ordinal),
+        documentId: document.id,
+        ordinal,
+        start: chunk.start,
+        end: chunk.end,
+        headingPath: chunk.headingPath,
+        terms: deps.analyser.terms(text).join(' '),
+        vector,
+        tags,
+      });
+      await pause(text.length);
+    }
+    return rows;
+  }
+
+  return async (work) => {
+    const { place, documents } = work;
+    const outcome: IndexOutcome = { indexed: 0, chunks: 0, failed: [], stopped: false };
+    let stop: SekishoError | undefined;
+    let done = 0;
+
+    async function fail(failing: readonly PendingDocument[], error: SekishoError): Promise<void> {
+      const failures = failing.map(({ id, hash }) => ({ id, hash, reason: error.message }));
+      await deps.documents.fail(place, failures);
+      outcome.failed.push(...failures.map(({ id, reason }) => ({ id, reason })));
+      deps.onFailed?.(work.requestId, error);
+    }
+
+    async function commit(batch: readonly Cut[], fresh: boolean): Promise<void> {
+      try {
+        const rows = await rowsOf(batch, work);
+        const ids = batch.map(({ document }) => document.id);
+        await deps.index.replace(work.ref, ids, rows, fresh);
+        await deps.documents.publish(
+          place,
+          batch.map(({ document: { id, hash }, chunks }) => ({ id, hash, chunks: chunks.length })),
+        );
+        outcome.indexed += batch.length;
+        outcome.chunks += rows.length;
+      } catch (thrown) {
+        const error = toSekishoError(thrown);
+        if (error.code === 'storage_unavailable' || error.code === 'caller_left') throw error;
+        if (!ONE_TEXT.has(error.code)) stop ??= error;
+        if (stop === undefined && batch.length > 1) {
+          // The failed commit may have left rows: what follows is not the first of its documents any more.
+          await commit(batch.slice(0, batch.length >> 1), false);
+          await commit(batch.slice(batch.length >> 1), false);
+          return;
+        }
+        await fail(
+          batch.map(({ document }) => document),
+          stop ?? error,
+        );
+      }
+    }
+
+    /** Batches under way never reject: what one threw is kept until the others have ended. */
+    const underWay = new Set<Promise<void>>();
+    const thrown: unknown[] = [];
+    const begin = (batch: readonly Cut[]): void => {
+      const running = commit(batch, work.fresh)
+        .then(() => {
+          done += batch.length;
+          work.onProgress?.(done, documents.length);
+        })
+        .catch((error: unknown) => {
+          thrown.push(error);
+        })
+        .finally(() => underWay.delete(running));
+      underWay.add(running);
+    };
+
+    let batch: Cut[] = [];
+    let waiting = 0;
+    for (const [at, document] of documents.entries()) {
+      if (stop !== undefined || thrown.length > 0) {
+        if (stop !== undefined) await fail([...batch.map((each) => each.document), ...documents.slice(at)], stop);
+        batch = [];
+        break;
+      }
+      const next = await cut(document);
+      batch.push(next);
+      waiting += next.chunks.length;
+      if (waiting < BATCH_CHUNKS) continue;
+      while (underWay.size >= BATCHES_AT_ONCE) await Promise.race(underWay);
+      begin(batch);
+      batch = [];
+      waiting = 0;
+    }
+    if (batch.length > 0) begin(batch);
+    await Promise.all(underWay);
+    if (thrown.length > 0) throw toSekishoError(thrown[0]);
+    outcome.stopped = stop !== undefined;
+    return outcome;
+  };
+}
+
+/** What both legs index of a chunk: the title and the headings say what the text is about. */
+function searchable({ title }: PendingDocument, chunk: TextChunk): string {
+  const headings = chunk.headingPath.filter((heading) => heading !== title);
+  return [title, ...headings, chunk.content].filter((line) => line !== '').join('\n');
+}
