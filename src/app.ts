@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mayUseRoute } from './access/permissions.ts';
-import { createKeys } from './access/keys.ts';
+import { createKeys, type Keys } from './access/keys.ts';
 import { accessMigrations } from './access/schema.ts';
 import { readPrices, type PriceBook } from './config/prices.ts';
 import { configJsonSchema } from './config/schema.ts';
@@ -60,10 +60,13 @@ export interface Sekisho {
 /** Names of the models that run inside this process. */
 const EXTRACTIVE = 'extractive';
 const STATIC = 'static-en-ja';
+const CLI_KEY = 'command line';
 
 /** What a start tells while it goes on. */
 export interface StartHooks {
   onHandbookProgress?: (done: number, total: number) => void;
+  /** Somebody sees the first key; without it none is made, because it could never be shown again. */
+  showsFirstKey?: boolean;
 }
 
 /** The composition root: the one place that names concrete stores and providers. */
@@ -98,7 +101,11 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
 
   // Access.
   const keys = createKeys({ database, clock, ...(settings.adminKey && { adminKey: settings.adminKey }) });
-  const { firstKey, cliKey } = await firstKeys(keys, folder, settings);
+  const { firstKey, cliKey } = await firstKeys(
+    keys,
+    folder,
+    settings.adminKey === undefined && hooks.showsFirstKey === true,
+  );
 
   // Gateway.
   const reach = settings.proxied ? undefined : createReach();
@@ -266,17 +273,17 @@ function requireRoute({ principal, route }: ModelCall): void {
   if (!mayUseRoute(principal, route)) throw new SekishoError('route_forbidden', { values: { route } });
 }
 
-/** The keys of the first start: one for the user, shown once, and one for the command line, kept in the data folder. */
-async function firstKeys(keys: ReturnType<typeof createKeys>, folder: DataFolder, settings: Settings) {
-  if (existsSync(folder.cliKey)) {
-    return { firstKey: undefined, cliKey: new Secret(readFileSync(folder.cliKey, 'utf8').trim()) };
-  }
+/** The keys of the first start: one for the command line, kept in the data folder, and one for the user, shown once. */
+async function firstKeys(keys: Keys, folder: DataFolder, wantsFirst: boolean) {
   const tenantId = DEFAULT_TENANT;
-  const { secret: cliKey } = await keys.create({ tenantId, name: 'command line', role: 'admin' });
-  const firstKey =
-    settings.adminKey === undefined
-      ? (await keys.create({ tenantId, name: 'first key', role: 'admin' })).secret
-      : undefined;
-  writeFileSync(folder.cliKey, `${cliKey.reveal()}\n`, { mode: 0o600 });
+  let cliKey: Secret;
+  if (existsSync(folder.cliKey)) {
+    cliKey = new Secret(readFileSync(folder.cliKey, 'utf8').trim());
+  } else {
+    cliKey = (await keys.create({ tenantId, name: CLI_KEY, role: 'admin' })).secret;
+    writeFileSync(folder.cliKey, `${cliKey.reveal()}\n`, { mode: 0o600 });
+  }
+  const isFirst = wantsFirst && (await keys.list(tenantId)).every(({ name }) => name === CLI_KEY);
+  const firstKey = isFirst ? (await keys.create({ tenantId, name: 'first key', role: 'admin' })).secret : undefined;
   return { firstKey, cliKey };
 }

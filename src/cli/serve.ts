@@ -11,6 +11,7 @@ export async function serve(input: CommandInput): Promise<number> {
   // A person at a terminal is told what needs attention; whatever collects logs is told everything.
   const settings = settingsOf(input, process.stderr.isTTY ? { usualLogLevel: 'warn' } : {});
   const sekisho = await startSekisho(settings, {
+    showsFirstKey: true,
     onHandbookProgress: (done, total) => terminal.progress('Indexing the handbook', done, total),
   });
   terminal.print(bannerOf(sekisho.url, sekisho.firstKey?.reveal()));

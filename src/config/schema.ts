@@ -76,7 +76,6 @@ export const configSchema = z
     answers: z
       .strictObject({
         route: z.string().optional().describe('Model that writes answers from documents. Default: extractive.'),
-        top_k: z.int().min(1).max(100).optional().describe('Passages per answer. Default 5.'),
       })
       .optional(),
     embedding: z

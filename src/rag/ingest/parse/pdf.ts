@@ -1,18 +1,13 @@
-import { join } from 'node:path';
 import { extractText, getDocumentProxy } from 'unpdf';
 import { UnreadableFile, type ParsedDocument } from './parsed.ts';
 
 const MAX_PAGES = 5_000;
-/** pdf.js takes an address, with the slash at its end. */
-const CMAPS = `${join(import.meta.dirname, 'cmaps')}/`;
 /** Errors only: it writes to the console. */
 const QUIET = 0;
 
 /** The text layer of a PDF, page by page; `page_starts` tells at which offset each page begins: `{"1": 0, ...}`. */
 export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
   const document = await getDocumentProxy(new Uint8Array(bytes), {
-    cMapUrl: CMAPS,
-    cMapPacked: true,
     verbosity: QUIET,
   });
   if (document.numPages > MAX_PAGES) throw new UnreadableFile(`the PDF has more than ${MAX_PAGES} pages`);
