@@ -6,7 +6,8 @@ import { Secret } from '../lib/secret.ts';
 import type { Database } from '../ports/database.ts';
 import { SekishoError } from '../spec/errors.ts';
 import { DEFAULT_TENANT, newId, type KeyId, type TenantId } from '../spec/ids.ts';
-import type { KeyLimits, Principal } from '../spec/principal.ts';
+import type { Limits } from '../spec/limits.ts';
+import type { Principal } from '../spec/principal.ts';
 
 /** What an administrator sees of a key: never the key. */
 export interface KeyRecord {
@@ -17,7 +18,7 @@ export interface KeyRecord {
   hint: string;
   role: Principal['role'];
   allowedRoutes: string[];
-  limits: KeyLimits;
+  limits: Limits;
   createdMs: number;
   expiresMs: number | null;
   revokedMs: number | null;
@@ -28,7 +29,7 @@ export interface NewKey {
   name: string;
   role: Principal['role'];
   allowedRoutes?: readonly string[];
-  limits?: KeyLimits;
+  limits?: Limits;
   expiresMs?: number;
 }
 

@@ -1,59 +1,24 @@
 import { z } from 'zod';
-import { WIRES } from '../spec/wire.ts';
+import { limitsSchema } from './limits-schema.ts';
+import { providerSchema } from './provider-schema.ts';
+import { milliseconds, retrySchema, routeSchema, targetName, targetPolicySchema } from './route-schema.ts';
 
 const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-", 64 at most, a letter or digit first');
-const targetName = z.string().regex(/^[^/\s]+\/\S+$/, 'must be "provider/model"');
-const milliseconds = z.int().min(1).max(3_600_000);
-const dollarsPerMillion = z.number().min(0);
+const limitsBySubject = z.record(z.string().min(1).max(200), limitsSchema).optional();
+const httpUrl = z.url({ protocol: /^https?$/ });
+const headers = z.record(z.string(), z.string()).optional();
 
-const timeouts = z
-  .strictObject({
-    connect_ms: milliseconds.optional().describe('Until the TCP connection stands. Default 5000.'),
-    first_byte_ms: milliseconds.optional().describe('Until the first data of the answer. Default 120000.'),
-    between_data_ms: milliseconds
-      .optional()
-      .describe('Between two pieces of data of a stream; comments and pings do not count. Default 60000.'),
-  })
-  .describe('How long to wait for the upstream.');
-
-const price = z
-  .strictObject({
-    input_per_million: dollarsPerMillion,
-    output_per_million: dollarsPerMillion,
-    cached_input_per_million: dollarsPerMillion.optional(),
-    cache_write_per_million: dollarsPerMillion.optional(),
-  })
-  .describe('US dollars per million tokens; comes before the bundled price file.');
-
-const provider = z.strictObject({
-  wire: z.enum(WIRES).exclude(['extractive', 'static']).describe('The HTTP dialect the endpoint speaks.'),
-  base_url: z.url({ protocol: /^https?$/ }).describe('For example https://api.openai.com/v1'),
-  api_key: z.string().min(1).optional().describe('The credential; write ${env:NAME} rather than the value.'),
-  flavour: z.enum(['standard', 'azure']).optional().describe('How the openai wire is addressed. Default standard.'),
-  api_version: z.string().optional().describe('The api-version of an Azure endpoint.'),
-  headers: z.record(z.string(), z.string()).optional().describe('More headers for each upstream call.'),
-  models: z.array(z.string().min(1)).max(1000).optional().describe('Models on offer; absent: what the upstream lists.'),
-  prices: z.record(z.string(), price).optional().describe('Prices by model name.'),
-  timeouts: timeouts.optional(),
-});
-
-const retry = z.strictObject({
-  attempts: z.int().min(1).max(10).optional().describe('Calls to one target before the next one is tried. Default 2.'),
-  base_delay_ms: milliseconds.optional().describe('First delay, doubled each time, with full jitter. Default 250.'),
-  max_delay_ms: milliseconds
-    .optional()
-    .describe('Longest delay; a longer Retry-After falls back at once. Default 8000.'),
-});
-
-const route = z.union([
-  z.array(targetName).min(1).max(20).describe('Targets in the order of fallback.'),
-  z.strictObject({
-    targets: z.array(targetName).min(1).max(20).describe('Targets in the order of fallback.'),
-    description: z.string().max(500).optional(),
-    retry: retry.optional(),
-  }),
+const logSink = z.union([
+  z.strictObject({ type: z.literal('stderr') }),
+  z.strictObject({ type: z.literal('file'), path: z.string().min(1) }),
+  z
+    .strictObject({ type: z.literal('http'), url: httpUrl, headers })
+    .describe("JSON lines to an address, for example Logstash's http input."),
+  z
+    .strictObject({ type: z.literal('elasticsearch'), url: httpUrl, index: z.string().min(1).optional(), headers })
+    .describe('The bulk interface of Elasticsearch and OpenSearch.'),
 ]);
 
 /** The schema of `sekisho.yaml`. Strict throughout: a misspelt field is a problem, not silence. */
@@ -66,13 +31,75 @@ export const configSchema = z
         max_body_bytes: z.int().min(1024).max(1_073_741_824).optional().describe('Default 33554432 (32 MiB).'),
       })
       .optional(),
-    providers: z.record(name, provider).optional().describe('Upstream endpoints by name.'),
+    providers: z.record(name, providerSchema).optional().describe('Upstream endpoints by name.'),
     routes: z
-      .record(z.string().min(1).max(128), route)
+      .record(z.string().min(1).max(128), routeSchema)
       .optional()
-      .describe('Public model names and the targets they resolve to.'),
+      .describe('Public model names and the targets they resolve to; a name may end in "*".'),
+    targets: z
+      .record(targetName, targetPolicySchema)
+      .optional()
+      .describe('What holds for a target, or with "provider/*" for all of a provider.'),
+    limits: z
+      .strictObject({
+        tenants: limitsBySubject,
+        teams: limitsBySubject,
+        keys: limitsBySubject,
+        users: limitsBySubject,
+        routes: limitsBySubject,
+        targets: limitsBySubject,
+      })
+      .optional()
+      .describe('Limits and budgets by name; "*" holds for whoever has none of its own.'),
+    redis: z
+      .strictObject({
+        url: z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://'),
+        prefix: z.string().max(64).optional().describe('Begins every key. Default "sekisho:".'),
+        when_down: z
+          .enum(['count-alone', 'refuse'])
+          .optional()
+          .describe(
+            'Requests, tokens and concurrency while Redis is down: each replica counts alone (default), or 503. Budgets are always refused.',
+          ),
+      })
+      .optional()
+      .describe('Shared counters and cache of all replicas. Without it this process counts alone.'),
+    cache: z
+      .strictObject({
+        memory_mb: z.int().min(0).max(65_536).optional().describe('What the cache may take in memory. Default 64.'),
+        ttl_s: z.int().min(1).max(2_592_000).optional().describe('Default for requests that ask to be cached.'),
+        embeddings: z
+          .boolean()
+          .optional()
+          .describe('Whether embeddings of remote models are kept, in memory and in the data folder or Redis. Default true.'),
+      })
+      .optional(),
+    batching: z
+      .strictObject({
+        wait_ms: z.number().min(0).max(1_000).optional().describe('How long a small embedding call waits for others. Default 3.'),
+        max_inputs: z.int().min(1).max(2_048).optional().describe('Inputs of one upstream call. Default 256; 1 turns it off.'),
+      })
+      .optional(),
+    breaker: z
+      .strictObject({
+        failure_share: z.number().min(0.01).max(1).optional().describe('Share of failed calls that opens it. Default 0.5.'),
+        minimum_calls: z.int().min(1).max(10_000).optional().describe('Calls needed to judge. Default 10.'),
+        window_ms: milliseconds.optional().describe('Default 10000.'),
+        open_ms: milliseconds.optional().describe('Time until a probe is let through. Default 5000.'),
+      })
+      .optional()
+      .describe('When a target counts as ill.'),
+    health: z
+      .strictObject({ interval_s: z.int().min(1).max(86_400).optional().describe('Default: no active checks.') })
+      .optional()
+      .describe('Endpoints are asked whether they answer, also when no call goes there.'),
     discover: z.boolean().optional().describe('Whether providers are found from well-known variables. Default true.'),
-    retry: retry.optional().describe('Default for every route.'),
+    retry: retrySchema
+      .extend({
+        share: z.number().min(0).max(1).optional().describe('Retries as a share of calls, at most. Default 0.1.'),
+      })
+      .optional()
+      .describe('Default for every route.'),
     answers: z
       .strictObject({
         route: z.string().optional().describe('Model that writes answers from documents. Default: extractive.'),
@@ -88,8 +115,17 @@ export const configSchema = z
     logging: z
       .strictObject({
         level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),
+        sinks: z.array(logSink).min(1).max(10).optional().describe('Where log lines go. Default: standard error.'),
       })
       .optional(),
+    tracing: z
+      .strictObject({
+        otlp_url: httpUrl.describe('OTLP over HTTP: http://localhost:4318/v1/traces'),
+        headers,
+        sample: z.number().min(0).max(1).optional().describe('Share of calls that are traced. Default 1.'),
+      })
+      .optional()
+      .describe('OpenTelemetry spans of every call. Off unless given.'),
   })
   .meta({ title: 'Sekisho configuration', description: 'sekisho.yaml' });
 
@@ -99,5 +135,3 @@ export function configJsonSchema(): object {
 }
 
 export type FileConfig = z.infer<typeof configSchema>;
-export type RetryConfig = z.infer<typeof retry>;
-export type ProviderConfig = z.infer<typeof provider>;

@@ -3,7 +3,8 @@ import type { Provider } from '../ports/provider.ts';
 import type { SekishoError } from '../spec/errors.ts';
 import type { Price } from '../spec/money.ts';
 import { DEFAULT_TENANT } from '../spec/ids.ts';
-import type { KeyLimits, Principal } from '../spec/principal.ts';
+import type { Limits } from '../spec/limits.ts';
+import type { Principal } from '../spec/principal.ts';
 import { createMemoryCounterStore } from '../stores/memory/memory-counter-store.ts';
 import { createAdmission } from './admission.ts';
 import type { Plan } from './route-book.ts';
@@ -16,7 +17,7 @@ const plan = (price?: Price): Plan => ({
 });
 const DOLLAR = { inputPerMillion: 1, outputPerMillion: 1 };
 
-function setUp(limits: KeyLimits, spent = 0) {
+function setUp(limits: Limits, spent = 0) {
   const clock = { now: Date.parse('2026-03-10T00:00:00Z'), nowMs: () => clock.now, monotonicMs: () => clock.now };
   const ledger = {
     append: () => Promise.resolve(),

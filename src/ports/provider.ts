@@ -2,11 +2,12 @@ import type { JsonObject } from '../lib/json.ts';
 import type { ChatRequest, ChatResult, StreamPart } from '../spec/chat.ts';
 import type { EmbeddingRequest, EmbeddingResult } from '../spec/embedding.ts';
 import type { Usage } from '../spec/usage.ts';
-import type { Wire } from '../spec/wire.ts';
+import type { RerankRequest, RerankResult } from '../spec/rerank.ts';
+import type { BodyForm, Wire } from '../spec/wire.ts';
 
 /** A body as the caller sent it: text and its parse. */
 export interface WireBody {
-  wire: Wire;
+  wire: BodyForm;
   text: string;
   json: JsonObject;
 }
@@ -21,6 +22,8 @@ export interface CallContext {
   signal: AbortSignal;
   /** Headers of the caller that the wire knows and that are safe to forward (`anthropic-beta`). */
   forwardHeaders?: Readonly<Record<string, string>>;
+  /** Told of what the wire cannot carry and leaves out. Absent: such a call is refused with unsupported_parameter. */
+  onUncarried?: (parameters: readonly string[]) => void;
 }
 
 export interface ChatCall extends CallContext {
@@ -30,10 +33,10 @@ export interface ChatCall extends CallContext {
   native?: WireBody;
 }
 
-/** A whole answer. `native` is the upstream's body where the wire is the caller's own. */
+/** A whole answer. `native` is the upstream's body where its form is the caller's own. */
 export interface ChatAnswer {
   usage: Usage;
-  native?: { wire: Wire; text: string };
+  native?: { wire: BodyForm; text: string };
   result: () => ChatResult;
 }
 
@@ -51,6 +54,11 @@ export interface StreamFrame {
 export interface ChatStream {
   wire: Wire;
   frames: AsyncIterable<StreamFrame>;
+  /**
+   * Reads passed-through bytes in the vocabulary, run by run, in order: for whoever must know what a stream said.
+   * Present where frames carry `bytes`.
+   */
+  decoder?: () => (bytes: Uint8Array) => StreamPart[];
 }
 
 export interface EmbeddingCall extends CallContext {
@@ -64,6 +72,21 @@ export interface EmbeddingAnswer {
   result: () => EmbeddingResult;
 }
 
+export interface RerankCall extends CallContext {
+  request: RerankRequest;
+}
+
+/** How far a model server is with a model that it loads on demand. */
+export type ModelState = 'ready' | 'loading' | 'unloaded' | 'unknown';
+
+/** The models of a server that loads them on demand. Both verbs may be repeated. */
+export interface ModelRepository {
+  state(model: string, signal: AbortSignal): Promise<ModelState>;
+  /** Resolves when the model is ready. */
+  load(model: string, signal: AbortSignal): Promise<void>;
+  unload(model: string, signal: AbortSignal): Promise<void>;
+}
+
 /** One configured endpoint that answers model calls. Every failure is thrown as a SekishoError. */
 export interface Provider {
   readonly name: string;
@@ -72,6 +95,11 @@ export interface Provider {
   /** Resolves when the first event has arrived; before that, a failure may fall back. */
   streamChat?(call: ChatCall): Promise<ChatStream>;
   embed?(call: EmbeddingCall): Promise<EmbeddingAnswer>;
+  rerank?(call: RerankCall): Promise<RerankResult>;
+  /** Present where the server loads models on demand. */
+  readonly repository?: ModelRepository;
+  /** A cheap question that shows whether the endpoint answers at all; rejects where it does not. */
+  probe?(signal: AbortSignal): Promise<void>;
   /** The models the upstream says it has; used by discovery and doctor. */
   listModels?(signal: AbortSignal): Promise<string[]>;
 }

@@ -2,6 +2,7 @@
 export type TenantId = `ten_${string}`;
 export type KeyId = `key_${string}`;
 export type RequestId = `req_${string}`;
+export type ReservationId = `res_${string}`;
 export type LedgerId = `led_${string}`;
 export type DocumentId = string;
 export type CollectionName = string;

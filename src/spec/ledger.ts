@@ -11,7 +11,7 @@ export interface LedgerEntry {
   keyId: KeyId;
   endUser?: string;
   atMs: number;
-  operation: 'chat' | 'embedding';
+  operation: 'chat' | 'embedding' | 'rerank';
   route: string;
   target: string;
   wire: string;

@@ -1,4 +1,5 @@
 import type { KeyId, TenantId } from './ids.ts';
+import type { Limits } from './limits.ts';
 
 /** Who calls. Made by access from a key, or by the process itself for its own work. */
 export interface Principal {
@@ -9,14 +10,9 @@ export interface Principal {
   role: 'admin' | 'member';
   /** Route names or patterns with a trailing `*`; empty means every route. */
   allowedRoutes: readonly string[];
-  limits: KeyLimits;
-}
-
-/** What a key may use. Absent means unlimited. */
-export interface KeyLimits {
-  requestsPerMinute?: number;
-  tokensPerMinute?: number;
-  concurrency?: number;
-  /** Money per calendar month (UTC) in micro-dollars. */
-  budgetMicros?: number;
+  limits: Limits;
+  /** The team within the tenant that the key belongs to. */
+  team?: string;
+  /** `name=value` or plain words that routing conditions, reports and cache invalidation can name. */
+  tags?: readonly string[];
 }

@@ -10,11 +10,14 @@ export interface Target {
   price?: Price;
 }
 
+/** What a model can be asked for. */
+export type ModelKind = 'chat' | 'embedding' | 'rerank';
+
 /** A public model name and the targets it resolves to, in the order of fallback. */
 export interface Route {
   name: string;
   targets: Target[];
   /** What the route can do, as /v1/models says. */
-  kinds: ('chat' | 'embedding')[];
+  kinds: ModelKind[];
   description?: string;
 }

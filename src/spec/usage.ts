@@ -11,6 +11,15 @@ export interface Usage {
   cacheWriteTokens: number;
   /** Part of outputTokens spent on reasoning. */
   reasoningTokens: number;
+  /** Parts of inputTokens and outputTokens of other kinds than text, where the upstream tells; absent is none. */
+  audioInputTokens?: number;
+  audioOutputTokens?: number;
+  imageInputTokens?: number;
+  imageOutputTokens?: number;
+  /** Part of cacheWriteTokens kept for an hour, which costs more. */
+  longCacheWriteTokens?: number;
+  /** Searches that a rerank call is billed by. */
+  searchUnits?: number;
   /** `reported` by the upstream, or `estimated` by us where it stayed silent. */
   basis: 'reported' | 'estimated';
 }

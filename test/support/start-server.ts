@@ -6,7 +6,7 @@ import { readEnvironment } from '../../src/config/env.ts';
 import type { FileConfig } from '../../src/config/schema.ts';
 import { readSettings } from '../../src/config/settings.ts';
 import { isJsonObject, parseJson, stringAt } from '../../src/lib/json.ts';
-import type { KeyLimits } from '../../src/spec/principal.ts';
+import type { Limits } from '../../src/spec/limits.ts';
 import { eventually } from './eventually.ts';
 
 export interface ServerOptions {
@@ -23,7 +23,7 @@ export interface TestServer {
   adminKey: string;
   dataFolder: string;
   /** Makes a key over HTTP, as an administrator does. */
-  createKey(key: { name: string; limits?: KeyLimits; allowedRoutes?: string[]; expiresMs?: number }): Promise<string>;
+  createKey(key: { name: string; limits?: Limits; allowedRoutes?: string[]; expiresMs?: number }): Promise<string>;
   stop(): Promise<void>;
 }
 

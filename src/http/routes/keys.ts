@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import type { KeyRecord, Keys } from '../../access/keys.ts';
 import { requireAdmin } from '../../access/permissions.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import type { KeyLimits } from '../../spec/principal.ts';
+import type { Limits } from '../../spec/limits.ts';
 import type { z } from 'zod';
 import { createKeySchema } from '../contract/keys.ts';
 import type { HttpEnv } from '../http-context.ts';
@@ -41,7 +41,7 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
     });
 }
 
-function limitsOf(limits: z.infer<typeof createKeySchema>['limits']): KeyLimits {
+function limitsOf(limits: z.infer<typeof createKeySchema>['limits']): Limits {
   return {
     ...(limits.requests_per_minute !== undefined && { requestsPerMinute: limits.requests_per_minute }),
     ...(limits.tokens_per_minute !== undefined && { tokensPerMinute: limits.tokens_per_minute }),
