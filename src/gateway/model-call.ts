@@ -4,6 +4,7 @@ import type { EmbeddingRequest } from '../spec/embedding.ts';
 import type { RequestId } from '../spec/ids.ts';
 import type { Micros } from '../spec/money.ts';
 import type { Principal } from '../spec/principal.ts';
+import type { RerankRequest, RerankResult } from '../spec/rerank.ts';
 import type { Route } from '../spec/route.ts';
 import type { Wire } from '../spec/wire.ts';
 
@@ -19,6 +20,19 @@ export interface CallOrigin {
   signal: AbortSignal;
   endUser?: string;
   forwardHeaders?: Readonly<Record<string, string>>;
+  /** Tags of the request, beside those of the key. */
+  tags?: readonly string[];
+  /** What the caller calls its session; a sticky group may keep it on one target. */
+  session?: string;
+  cache?: CacheWish;
+  /** W3C trace context of the caller. */
+  traceParent?: string;
+}
+
+/** What the caller wants of the cache: take from it, go past it, or have it filled anew. */
+export interface CacheWish {
+  wish: 'use' | 'bypass' | 'refresh';
+  ttlMs?: number;
 }
 
 export interface ModelCall extends CallOrigin {
@@ -34,6 +48,10 @@ export interface EmbedCall extends CallOrigin {
   native?: WireBody;
 }
 
+export interface RerankModelCall extends CallOrigin {
+  request: RerankRequest;
+}
+
 /** What is known of a call when its answer begins. */
 export interface CallFacts {
   requestId: RequestId;
@@ -41,6 +59,10 @@ export interface CallFacts {
   target: string;
   wire: Wire;
   attempts: number;
+  cache: 'hit' | 'miss';
+  traceId?: string;
+  /** Names and values of the headers that tell what is left of the scarcest limits. */
+  limits: readonly (readonly [string, string])[];
   /** Milliseconds of our own work until now: time passed minus time spent waiting for upstreams. */
   overheadMs: () => number;
 }
@@ -65,10 +87,16 @@ export interface EmbedOutcome {
   answer: EmbeddingAnswer;
 }
 
+export interface RerankOutcome {
+  facts: SettledFacts;
+  answer: RerankResult;
+}
+
 /** The one way to a model. HTTP, retrieval, jobs and the command line all come through here. */
 export interface ModelGateway {
   chat(call: ModelCall): Promise<ModelAnswer>;
   embed(call: EmbedCall): Promise<EmbedOutcome>;
+  rerank(call: RerankModelCall): Promise<RerankOutcome>;
   /** Routes the principal may use. */
   routes(principal: Principal): Route[];
 }
