@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import type { Environment } from './env.ts';
+import { targetNames } from './route-settings.ts';
 import { configSchema, type FileConfig } from './schema.ts';
 
 /** One thing wrong in the configuration: where, and what. */
@@ -83,7 +84,7 @@ function unknownProviders(config: FileConfig): ConfigProblem[] {
   if (config.discover !== false) return [];
   const known = new Set([...Object.keys(config.providers ?? {}), 'extractive', 'static']);
   return Object.entries(config.routes ?? {}).flatMap(([name, route]) =>
-    (Array.isArray(route) ? route : route.targets)
+    targetNames(route)
       .filter((target) => !known.has(target.slice(0, target.indexOf('/'))))
       .map((target) => ({ path: `routes.${name}`, message: `No provider is called "${target.split('/')[0]}".` })),
   );

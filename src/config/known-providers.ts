@@ -1,7 +1,7 @@
 /** A vendor that is found by its well-known variables. */
 export interface KnownProvider {
   name: string;
-  wire: 'openai' | 'anthropic';
+  wire: 'openai' | 'anthropic' | 'gemini' | 'cohere';
   keyVariables: readonly string[];
   baseUrl: string;
   /** The variables by which the vendor's own SDK takes another address. */
@@ -28,9 +28,9 @@ export const KNOWN_PROVIDERS: readonly KnownProvider[] = [
   },
   {
     name: 'gemini',
-    wire: 'openai',
+    wire: 'gemini',
     keyVariables: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
-    baseUrl: 'https://generativelanguage.googleapis.com/v1beta/openai',
+    baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
     urlVariables: ['GEMINI_BASE_URL'],
   },
   {
@@ -76,6 +76,13 @@ export const KNOWN_PROVIDERS: readonly KnownProvider[] = [
     keyVariables: ['XAI_API_KEY'],
     baseUrl: 'https://api.x.ai/v1',
     urlVariables: ['XAI_BASE_URL'],
+  },
+  {
+    name: 'cohere',
+    wire: 'cohere',
+    keyVariables: ['CO_API_KEY', 'COHERE_API_KEY'],
+    baseUrl: 'https://api.cohere.com',
+    urlVariables: ['CO_API_URL'],
   },
 ];
 

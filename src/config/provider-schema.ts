@@ -33,7 +33,9 @@ export const priceSchema = z
 const endpoints = z
   .union([
     z.strictObject({ list: z.array(httpUrl).min(1).max(100) }),
-    z.strictObject({ dns: z.string().min(1).max(253), port: z.int().min(1).max(65_535) }).describe('A and AAAA records.'),
+    z
+      .strictObject({ dns: z.string().min(1).max(253), port: z.int().min(1).max(65_535) })
+      .describe('A and AAAA records.'),
     z.strictObject({ srv: z.string().min(1).max(253) }).describe('SRV records: _llm._tcp.example.internal'),
     z
       .strictObject({
@@ -58,7 +60,9 @@ export const providerSchema = z.strictObject({
     .array(z.enum(['responses', 'completions']))
     .max(2)
     .optional()
-    .describe('What an endpoint of the openai wire takes beside chat. Default: responses at OpenAI and Azure, else none.'),
+    .describe(
+      'What an endpoint of the openai wire takes beside chat. Default: responses at OpenAI and Azure, else none.',
+    ),
   aws: z
     .strictObject({
       region: z.string().min(1).max(64),
@@ -68,7 +72,12 @@ export const providerSchema = z.strictObject({
     })
     .optional()
     .describe('For the bedrock wire: signed calls. With api_key instead of keys, a bearer token.'),
-  idle_unload_s: z.int().min(1).max(86_400).optional().describe('kserve: unload a model that nobody asked for so long.'),
+  idle_unload_s: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .describe('kserve: unload a model that nobody asked for so long.'),
   headers: z.record(z.string(), z.string()).optional().describe('More headers for each upstream call.'),
   models: z.array(z.string().min(1)).max(1000).optional().describe('Models on offer; absent: what the upstream lists.'),
   prices: z.record(z.string(), priceSchema).optional().describe('Prices by model name.'),

@@ -1,19 +1,30 @@
 import { Secret } from '../lib/secret.ts';
 import type { Price } from '../spec/money.ts';
+import type { Wire } from '../spec/wire.ts';
 import type { Environment } from './env.ts';
 import { KNOWN_PROVIDERS, LOCAL_SERVERS } from './known-providers.ts';
-import type { FileConfig, ProviderConfig } from './schema.ts';
+import type { PriceConfig, ProviderConfig } from './provider-schema.ts';
+import type { FileConfig } from './schema.ts';
+
+/** Wires of endpoints outside this process. */
+export type RemoteWire = Exclude<Wire, 'extractive' | 'static'>;
 
 export type Flavour = 'standard' | 'azure';
 
 /** One upstream endpoint as the composition root builds it. */
 export interface ProviderSettings {
   name: string;
-  wire: 'openai' | 'anthropic';
+  wire: RemoteWire;
   baseUrl: string;
   credential?: Secret;
   flavour: Flavour;
   apiVersion?: string;
+  /** Body forms that an endpoint of the openai wire takes beside chat; absent: the vendor's own. */
+  forms?: readonly ('responses' | 'completions')[];
+  aws?: { region: string; accessKeyId?: string; secretAccessKey?: Secret; sessionToken?: Secret };
+  idleUnloadMs?: number;
+  /** Places in place of the host of `baseUrl`. */
+  endpoints?: EndpointSettings;
   headers: Record<string, string>;
   /** Absent: what the upstream lists. */
   models?: readonly string[];
@@ -27,7 +38,9 @@ const TIMEOUTS = { connectMs: 5_000, firstByteMs: 120_000, betweenDataMs: 60_000
 
 /** The endpoints of the file, then those that well-known variables name and the file does not. */
 export function providerSettings(config: FileConfig, environment: Environment): ProviderSettings[] {
-  const fromFile = Object.entries(config.providers ?? {}).map(([name, provider]) => ofFile(name, provider));
+  const fromFile = Object.entries(config.providers ?? {}).map(([name, provider]) =>
+    describedProvider(name, provider, 'sekisho.yaml'),
+  );
   if (config.discover === false) return fromFile;
   const named = new Set(fromFile.map((provider) => provider.name));
   return [...fromFile, ...discovered(environment).filter((provider) => !named.has(provider.name))];
@@ -72,36 +85,129 @@ function discovered(environment: Environment): ProviderSettings[] {
       apiVersion: environment.get('OPENAI_API_VERSION') ?? '2024-10-21',
     });
   }
+  const region = environment.get('AWS_REGION') ?? environment.get('AWS_DEFAULT_REGION');
+  const bearer = environment.get('AWS_BEARER_TOKEN_BEDROCK');
+  const accessKeyId = environment.get('AWS_ACCESS_KEY_ID');
+  const secretAccessKey = environment.get('AWS_SECRET_ACCESS_KEY');
+  const sessionToken = environment.get('AWS_SESSION_TOKEN');
+  if (region !== undefined && (bearer !== undefined || (accessKeyId !== undefined && secretAccessKey !== undefined))) {
+    found.push({
+      ...plain({
+        name: 'bedrock',
+        wire: 'bedrock',
+        baseUrl: `https://bedrock-runtime.${region}.amazonaws.com`,
+        origin: bearer === undefined ? 'AWS_ACCESS_KEY_ID' : 'AWS_BEARER_TOKEN_BEDROCK',
+      }),
+      ...(bearer !== undefined && { credential: new Secret(bearer) }),
+      aws: {
+        region,
+        ...(accessKeyId !== undefined && { accessKeyId }),
+        ...(secretAccessKey !== undefined && { secretAccessKey: new Secret(secretAccessKey) }),
+        ...(sessionToken !== undefined && { sessionToken: new Secret(sessionToken) }),
+      },
+    });
+  }
   return found;
 }
 
-function ofFile(name: string, provider: ProviderConfig): ProviderSettings {
-  const { timeouts, prices } = provider;
+/** An endpoint that the file or the API describes. @throws ProviderProblem where its wire needs what is not given. */
+export function describedProvider(name: string, provider: ProviderConfig, origin: string): ProviderSettings {
+  const { timeouts, prices, wire, aws } = provider;
+  const baseUrl = provider.base_url ?? VENDOR_ADDRESSES[wire]?.(aws?.region);
+  if (baseUrl === undefined) throw new ProviderProblem(`providers.${name}.base_url`, 'The wire needs an address.');
+  if (wire === 'bedrock' && aws === undefined) {
+    throw new ProviderProblem(`providers.${name}.aws`, 'The bedrock wire needs a region.');
+  }
   return {
-    ...plain({ name, wire: provider.wire, baseUrl: trimSlash(provider.base_url), origin: 'sekisho.yaml' }),
+    ...plain({ name, wire, baseUrl: trimSlash(baseUrl), origin }),
     ...(provider.api_key !== undefined && { credential: new Secret(provider.api_key) }),
     ...(provider.flavour !== undefined && { flavour: provider.flavour }),
     ...(provider.api_version !== undefined && { apiVersion: provider.api_version }),
+    ...(provider.forms !== undefined && { forms: provider.forms }),
+    ...(aws !== undefined && {
+      aws: {
+        region: aws.region,
+        ...(aws.access_key_id !== undefined && { accessKeyId: aws.access_key_id }),
+        ...(aws.secret_access_key !== undefined && { secretAccessKey: new Secret(aws.secret_access_key) }),
+        ...(aws.session_token !== undefined && { sessionToken: new Secret(aws.session_token) }),
+      },
+    }),
+    ...(provider.idle_unload_s !== undefined && { idleUnloadMs: provider.idle_unload_s * 1_000 }),
     ...(provider.headers !== undefined && { headers: provider.headers }),
     ...(provider.models !== undefined && { models: provider.models }),
+    ...(provider.endpoints !== undefined && { endpoints: endpointSettings(provider.endpoints, baseUrl) }),
     prices: Object.fromEntries(
-      Object.entries(prices ?? {}).map(([model, price]): [string, Price] => [
-        model,
-        {
-          inputPerMillion: price.input_per_million,
-          outputPerMillion: price.output_per_million,
-          ...(price.cached_input_per_million !== undefined && {
-            cachedInputPerMillion: price.cached_input_per_million,
-          }),
-          ...(price.cache_write_per_million !== undefined && { cacheWritePerMillion: price.cache_write_per_million }),
-        },
-      ]),
+      Object.entries(prices ?? {}).map(([model, price]): [string, Price] => [model, priceSettings(price)]),
     ),
     timeouts: {
       connectMs: timeouts?.connect_ms ?? TIMEOUTS.connectMs,
       firstByteMs: timeouts?.first_byte_ms ?? TIMEOUTS.firstByteMs,
       betweenDataMs: timeouts?.between_data_ms ?? TIMEOUTS.betweenDataMs,
     },
+  };
+}
+
+/** A provider that cannot be built from what is given: where it is wrong, and what. */
+export class ProviderProblem extends Error {
+  readonly path: string;
+
+  constructor(path: string, message: string) {
+    super(message);
+    this.path = path;
+  }
+}
+
+/** Where vendors answer when the configuration names no address. */
+const VENDOR_ADDRESSES: Partial<Record<RemoteWire, (region: string | undefined) => string | undefined>> = {
+  openai: () => 'https://api.openai.com/v1',
+  anthropic: () => 'https://api.anthropic.com',
+  gemini: () => 'https://generativelanguage.googleapis.com/v1beta',
+  cohere: () => 'https://api.cohere.com',
+  ollama: () => 'http://127.0.0.1:11434',
+  bedrock: (region) => (region === undefined ? undefined : `https://bedrock-runtime.${region}.amazonaws.com`),
+};
+
+/** A price in our own words. */
+export function priceSettings(price: PriceConfig): Price {
+  const parts = {
+    cachedInputPerMillion: price.cached_input_per_million,
+    cacheWritePerMillion: price.cache_write_per_million,
+    longCacheWritePerMillion: price.long_cache_write_per_million,
+    audioInputPerMillion: price.audio_input_per_million,
+    audioOutputPerMillion: price.audio_output_per_million,
+    imageInputPerMillion: price.image_input_per_million,
+    imageOutputPerMillion: price.image_output_per_million,
+    perThousandSearches: price.per_thousand_searches,
+  };
+  return {
+    inputPerMillion: price.input_per_million,
+    outputPerMillion: price.output_per_million,
+    ...Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)),
+  };
+}
+
+/** Where a provider's endpoints are found, and how long an answer holds. */
+export type EndpointSettings = { refreshMs: number } & (
+  | { kind: 'list'; origins: readonly string[] }
+  | { kind: 'dns'; host: string; port: number; scheme: 'http' | 'https' }
+  | { kind: 'srv'; name: string; scheme: 'http' | 'https' }
+  | { kind: 'consul'; url: string; service: string; tag?: string; token?: Secret; scheme: 'http' | 'https' }
+);
+
+function endpointSettings(config: NonNullable<ProviderConfig['endpoints']>, baseUrl: string): EndpointSettings {
+  const refreshMs = (config.refresh_s ?? 30) * 1_000;
+  const scheme = baseUrl.startsWith('https:') ? ('https' as const) : ('http' as const);
+  if ('list' in config) return { kind: 'list', origins: config.list.map((url) => new URL(url).origin), refreshMs };
+  if ('dns' in config) return { kind: 'dns', host: config.dns, port: config.port, scheme, refreshMs };
+  if ('srv' in config) return { kind: 'srv', name: config.srv, scheme, refreshMs };
+  return {
+    kind: 'consul',
+    url: trimSlash(config.consul),
+    service: config.service,
+    ...(config.tag !== undefined && { tag: config.tag }),
+    ...(config.token !== undefined && { token: new Secret(config.token) }),
+    scheme,
+    refreshMs,
   };
 }
 

@@ -70,7 +70,12 @@ const detailedRoute = z
     hedge: z
       .strictObject({
         after_ms: milliseconds.describe('How long the first target may take to begin before a second one is asked.'),
-        max_share: z.number().min(0).max(1).optional().describe('Share of calls that may be asked twice. Default 0.05.'),
+        max_share: z
+          .number()
+          .min(0)
+          .max(1)
+          .optional()
+          .describe('Share of calls that may be asked twice. Default 0.05.'),
       })
       .optional()
       .describe('Off unless given.'),

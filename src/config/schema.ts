@@ -71,18 +71,35 @@ export const configSchema = z
         embeddings: z
           .boolean()
           .optional()
-          .describe('Whether embeddings of remote models are kept, in memory and in the data folder or Redis. Default true.'),
+          .describe(
+            'Whether embeddings of remote models are kept, in memory and in the data folder or Redis. Default true.',
+          ),
       })
       .optional(),
     batching: z
       .strictObject({
-        wait_ms: z.number().min(0).max(1_000).optional().describe('How long a small embedding call waits for others. Default 3.'),
-        max_inputs: z.int().min(1).max(2_048).optional().describe('Inputs of one upstream call. Default 256; 1 turns it off.'),
+        wait_ms: z
+          .number()
+          .min(0)
+          .max(1_000)
+          .optional()
+          .describe('How long a small embedding call waits for others. Default 3.'),
+        max_inputs: z
+          .int()
+          .min(1)
+          .max(2_048)
+          .optional()
+          .describe('Inputs of one upstream call. Default 256; 1 turns it off.'),
       })
       .optional(),
     breaker: z
       .strictObject({
-        failure_share: z.number().min(0.01).max(1).optional().describe('Share of failed calls that opens it. Default 0.5.'),
+        failure_share: z
+          .number()
+          .min(0.01)
+          .max(1)
+          .optional()
+          .describe('Share of failed calls that opens it. Default 0.5.'),
         minimum_calls: z.int().min(1).max(10_000).optional().describe('Calls needed to judge. Default 10.'),
         window_ms: milliseconds.optional().describe('Default 10000.'),
         open_ms: milliseconds.optional().describe('Time until a probe is let through. Default 5000.'),

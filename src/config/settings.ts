@@ -1,10 +1,21 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { Secret } from '../lib/secret.ts';
+import type { LimitScope, Limits } from '../spec/limits.ts';
 import type { Environment } from './env.ts';
 import { readConfigFile, type ConfigProblem } from './file.ts';
-import { localServerSettings, providerSettings, type ProviderSettings } from './provider-settings.ts';
-import type { FileConfig, RetryConfig } from './schema.ts';
+import { localServerSettings, ProviderProblem, providerSettings, type ProviderSettings } from './provider-settings.ts';
+import { limitsOf } from './limits-schema.ts';
+import {
+  retrySettings,
+  routeSettings,
+  targetPolicySettings,
+  type RetrySettings,
+  type RouteSettings,
+  type TargetPolicySettings,
+} from './route-settings.ts';
+import type { FileConfig } from './schema.ts';
+import { telemetrySettings, type LogSinkSettings, type TracingSettings } from './telemetry-settings.ts';
 
 /** Everything the process was told, judged and with its defaults in place. */
 export interface Settings {
@@ -16,20 +27,27 @@ export interface Settings {
   maxBodyBytes: number;
   providers: ProviderSettings[];
   localServers: ProviderSettings[];
-  routes: { name: string; targets: readonly string[]; description?: string; retry?: RetrySettings }[];
+  routes: RouteSettings[];
+  /** By `provider/model` or `provider/*`. */
+  targets: ReadonlyMap<string, TargetPolicySettings>;
+  limits: Record<LimitScope, ReadonlyMap<string, Limits>>;
   retry: RetrySettings;
+  /** Retries of the process as a share of its calls, at most. */
+  retryShare: number;
+  breaker: { failureShare: number; minimumCalls: number; windowMs: number; openMs: number };
+  /** Absent: endpoints are not asked unless a call goes there. */
+  healthIntervalMs?: number;
+  redis?: { url: Secret; prefix: string; whenDown: 'count-alone' | 'refuse' };
+  cache: { memoryBytes: number; defaultTtlMs: number; embeddings: boolean };
+  batching: { waitMs: number; maxInputs: number };
+  logSinks?: LogSinkSettings[];
+  tracing?: TracingSettings;
   answerRoute: string;
   embeddingRoute: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   handbook: boolean;
   /** True where the upstream calls go through a proxy, so that reaching the host itself proves nothing. */
   proxied: boolean;
-}
-
-export interface RetrySettings {
-  attempts: number;
-  baseDelayMs: number;
-  maxDelayMs: number;
 }
 
 /** Settings that the caller of the process gives beside file and environment. */
@@ -79,7 +97,15 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
   }
   if (problems.length > 0) return { path: file.path ?? 'environment', problems };
 
-  const retry = retryOf(config.retry, DEFAULT_RETRY);
+  let providers: ProviderSettings[];
+  try {
+    providers = providerSettings(config, environment);
+  } catch (thrown) {
+    if (!(thrown instanceof ProviderProblem)) throw thrown;
+    return { path: file.path ?? 'environment', problems: [{ path: thrown.path, message: thrown.message }] };
+  }
+  const retry = retrySettings(config.retry, DEFAULT_RETRY);
+  const redisUrl = config.redis?.url ?? environment.get('REDIS_URL');
   return {
     settings: {
       host: config.server?.host ?? environment.get('SEKISHO_HOST') ?? '127.0.0.1',
@@ -88,18 +114,36 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       configPath: file.path,
       ...(adminText !== undefined && { adminKey: new Secret(adminText) }),
       maxBodyBytes: config.server?.max_body_bytes ?? 32 * 1024 * 1024,
-      providers: providerSettings(config, environment),
+      providers,
       localServers: localServerSettings(config, environment),
-      routes: Object.entries(config.routes ?? {}).map(([name, route]) => {
-        if (Array.isArray(route)) return { name, targets: route };
-        return {
-          name,
-          targets: route.targets,
-          ...(route.description !== undefined && { description: route.description }),
-          ...(route.retry !== undefined && { retry: retryOf(route.retry, retry) }),
-        };
-      }),
+      routes: Object.entries(config.routes ?? {}).map(([name, route]) => routeSettings(name, route, retry)),
+      targets: new Map(
+        Object.entries(config.targets ?? {}).map(([name, policy]) => [name, targetPolicySettings(policy)]),
+      ),
+      limits: limitBooks(config.limits),
       retry,
+      retryShare: config.retry?.share ?? 0.1,
+      breaker: {
+        failureShare: config.breaker?.failure_share ?? 0.5,
+        minimumCalls: config.breaker?.minimum_calls ?? 10,
+        windowMs: config.breaker?.window_ms ?? 10_000,
+        openMs: config.breaker?.open_ms ?? 5_000,
+      },
+      ...(config.health?.interval_s !== undefined && { healthIntervalMs: config.health.interval_s * 1_000 }),
+      ...(redisUrl !== undefined && {
+        redis: {
+          url: new Secret(redisUrl),
+          prefix: config.redis?.prefix ?? 'sekisho:',
+          whenDown: config.redis?.when_down ?? 'count-alone',
+        },
+      }),
+      cache: {
+        memoryBytes: (config.cache?.memory_mb ?? 64) * 1024 * 1024,
+        defaultTtlMs: (config.cache?.ttl_s ?? 3_600) * 1_000,
+        embeddings: config.cache?.embeddings ?? true,
+      },
+      batching: { waitMs: config.batching?.wait_ms ?? 3, maxInputs: config.batching?.max_inputs ?? 256 },
+      ...telemetrySettings(config),
       answerRoute: config.answers?.route ?? 'extractive',
       embeddingRoute: config.embedding?.route ?? 'static-en-ja',
       logLevel: overrides.logLevel ?? level ?? config.logging?.level ?? overrides.usualLogLevel ?? 'info',
@@ -109,11 +153,17 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
   };
 }
 
-function retryOf(config: RetryConfig | undefined, defaults: RetrySettings): RetrySettings {
+/** Limits by subject: the file's plural sections in the words of the scopes. */
+function limitBooks(config: FileConfig['limits']): Settings['limits'] {
+  const book = (section: NonNullable<FileConfig['limits']>['teams']): ReadonlyMap<string, Limits> =>
+    new Map(Object.entries(section ?? {}).map(([subject, limits]) => [subject, limitsOf(limits)]));
   return {
-    attempts: config?.attempts ?? defaults.attempts,
-    baseDelayMs: config?.base_delay_ms ?? defaults.baseDelayMs,
-    maxDelayMs: config?.max_delay_ms ?? defaults.maxDelayMs,
+    tenant: book(config?.tenants),
+    team: book(config?.teams),
+    key: book(config?.keys),
+    user: book(config?.users),
+    route: book(config?.routes),
+    target: book(config?.targets),
   };
 }
 
