@@ -33,7 +33,8 @@ module.exports = {
     room('nlp', LOW),
     ...DOMAIN_B.map((name) => room(name, [...LOW, ...DOMAIN_A, ...DOMAIN_B])),
     room('jobs', [...LOW, ...DOMAIN_A, ...DOMAIN_B]),
-    room('http', [...LOW, ...DOMAIN_A, ...DOMAIN_B, 'jobs']),
+    // What the file and the API take alike is judged by the same schemas.
+    room('http', [...LOW, ...DOMAIN_A, ...DOMAIN_B, 'jobs', 'config']),
     {
       name: 'room-cli',
       severity: 'error',
@@ -109,8 +110,10 @@ module.exports = {
     client('sdk', 'node_modules/(openai|@anthropic-ai|ai|@ai-sdk)/', ['nowhere']),
     client('parsers', 'node_modules/(unpdf|mammoth|parse5|mdast|csv-parse)', ['rag/ingest/parse']),
     client('yaml', 'node_modules/yaml/', ['config']),
-    client('metrics-and-logs', 'node_modules/(pino|prom-client)/', ['telemetry']),
-    client('tokenizer', 'node_modules/gpt-tokenizer', ['providers']),
+    client('telemetry', 'node_modules/(pino|prom-client|@opentelemetry)/', ['telemetry']),
+    client('tokenizer', 'node_modules/gpt-tokenizer', ['providers', 'gateway', 'nlp']),
+    client('redis', 'node_modules/ioredis', ['stores/redis']),
+    client('aws', 'node_modules/(aws4fetch|@smithy)/', ['providers/bedrock']),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

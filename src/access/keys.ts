@@ -19,6 +19,8 @@ export interface KeyRecord {
   role: Principal['role'];
   allowedRoutes: string[];
   limits: Limits;
+  team: string | null;
+  tags: string[];
   createdMs: number;
   expiresMs: number | null;
   revokedMs: number | null;
@@ -30,13 +32,35 @@ export interface NewKey {
   role: Principal['role'];
   allowedRoutes?: readonly string[];
   limits?: Limits;
+  team?: string;
+  tags?: readonly string[];
   expiresMs?: number;
+}
+
+/** What may change of a key; what is absent stays. */
+export interface KeyChanges {
+  name?: string;
+  role?: Principal['role'];
+  allowedRoutes?: readonly string[];
+  limits?: Limits;
+  team?: string | null;
+  tags?: readonly string[];
+  expiresMs?: number | null;
 }
 
 export interface Keys {
   /** Makes a key. The secret is returned here and nowhere else, ever. */
   create(key: NewKey): Promise<{ record: KeyRecord; secret: Secret }>;
   list(tenantId: TenantId): Promise<KeyRecord[]>;
+  /** The key of that id; undefined where the tenant has none. */
+  find(tenantId: TenantId, id: string): Promise<KeyRecord | undefined>;
+  /** Changes a live key; undefined where the tenant has no such. In force here at once, elsewhere within a second. */
+  update(tenantId: TenantId, id: string, changes: KeyChanges): Promise<KeyRecord | undefined>;
+  /**
+   * Gives a live key a new secret; the old one ends at once. undefined where the tenant has no such key.
+   * Id, limits and what was spent stay.
+   */
+  rotate(tenantId: TenantId, id: string): Promise<{ record: KeyRecord; secret: Secret } | undefined>;
   /** Ends a key at once; false where the tenant has no such live key. */
   revoke(tenantId: TenantId, id: string): Promise<boolean>;
   /**
@@ -55,6 +79,8 @@ interface KeyRow {
   role: Principal['role'];
   allowed_routes: string;
   limits: string;
+  team: string | null;
+  tags: string | null;
   created_ms: number;
   expires_ms: number | null;
   revoked_ms: number | null;
@@ -64,7 +90,8 @@ interface KeyRow {
 const FRESH_MS = 1_000;
 /** Known keys keep working for this long while the store is down. */
 const GRACE_MS = 300_000;
-const COLUMNS = 'id, tenant_id, name, hint, role, allowed_routes, limits, created_ms, expires_ms, revoked_ms';
+const COLUMNS =
+  'id, tenant_id, name, hint, role, allowed_routes, limits, team, tags, created_ms, expires_ms, revoked_ms';
 
 /**
  * API keys: created, listed, revoked, and turned into principals.
@@ -75,22 +102,35 @@ export function createKeys(options: { database: Database; clock: Clock; adminKey
   const seen = new LRUCache<string, { record: KeyRecord; principal: Principal; checkedMs: number }>({ max: 10_000 });
   const adminHash = options.adminKey === undefined ? undefined : hashOf(options.adminKey.reveal());
 
+  const find = async (tenantId: TenantId, id: string): Promise<KeyRecord | undefined> => {
+    const rows = await database.all<KeyRow>(`SELECT ${COLUMNS} FROM api_keys WHERE tenant_id = ? AND id = ?`, [
+      tenantId,
+      id,
+    ]);
+    return rows[0] && recordOf(rows[0]);
+  };
+  const forget = (id: string): void => {
+    for (const [hash, known] of seen.entries()) if (known.record.id === id) seen.delete(hash);
+  };
+
   return {
     create: async (key) => {
-      const secret = new Secret(`sk-sekisho-${randomBytes(24).toString('base64url')}`);
+      const secret = newSecret();
       const record: KeyRecord = {
         id: newId('key', clock.nowMs()),
         tenantId: key.tenantId,
         name: key.name,
-        hint: secret.reveal().slice(0, 15),
+        hint: hintOf(secret),
         role: key.role,
         allowedRoutes: [...(key.allowedRoutes ?? [])],
         limits: key.limits ?? {},
+        team: key.team ?? null,
+        tags: [...(key.tags ?? [])],
         createdMs: clock.nowMs(),
         expiresMs: key.expiresMs ?? null,
         revokedMs: null,
       };
-      await database.run(`INSERT INTO api_keys (${COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
+      await database.run(`INSERT INTO api_keys (${COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
         record.id,
         record.tenantId,
         record.name,
@@ -98,6 +138,8 @@ export function createKeys(options: { database: Database; clock: Clock; adminKey
         record.role,
         JSON.stringify(record.allowedRoutes),
         JSON.stringify(record.limits),
+        record.team,
+        JSON.stringify(record.tags),
         record.createdMs,
         record.expiresMs,
         null,
@@ -114,12 +156,57 @@ export function createKeys(options: { database: Database; clock: Clock; adminKey
         )
       ).map(recordOf),
 
+    find,
+
+    update: async (tenantId, id, changes) => {
+      const known = await find(tenantId, id);
+      if (known === undefined || known.revokedMs !== null) return undefined;
+      const next: KeyRecord = {
+        ...known,
+        ...(changes.name !== undefined && { name: changes.name }),
+        ...(changes.role !== undefined && { role: changes.role }),
+        ...(changes.allowedRoutes !== undefined && { allowedRoutes: [...changes.allowedRoutes] }),
+        ...(changes.limits !== undefined && { limits: changes.limits }),
+        ...(changes.team !== undefined && { team: changes.team }),
+        ...(changes.tags !== undefined && { tags: [...changes.tags] }),
+        ...(changes.expiresMs !== undefined && { expiresMs: changes.expiresMs }),
+      };
+      const { changes: changed } = await database.run(
+        `UPDATE api_keys SET name = ?, role = ?, allowed_routes = ?, limits = ?, team = ?, tags = ?, expires_ms = ?
+         WHERE tenant_id = ? AND id = ? AND revoked_ms IS NULL`,
+        [
+          next.name,
+          next.role,
+          JSON.stringify(next.allowedRoutes),
+          JSON.stringify(next.limits),
+          next.team,
+          JSON.stringify(next.tags),
+          next.expiresMs,
+          tenantId,
+          id,
+        ],
+      );
+      forget(id);
+      return changed > 0 ? next : undefined;
+    },
+
+    rotate: async (tenantId, id) => {
+      const secret = newSecret();
+      const { changes } = await database.run(
+        'UPDATE api_keys SET hash = ?, hint = ? WHERE tenant_id = ? AND id = ? AND revoked_ms IS NULL',
+        [hashOf(secret.reveal()), hintOf(secret), tenantId, id],
+      );
+      forget(id);
+      const record = changes > 0 ? await find(tenantId, id) : undefined;
+      return record && { record, secret };
+    },
+
     revoke: async (tenantId, id) => {
       const { changes } = await database.run(
         'UPDATE api_keys SET revoked_ms = ? WHERE tenant_id = ? AND id = ? AND revoked_ms IS NULL',
         [clock.nowMs(), tenantId, id],
       );
-      for (const [hash, known] of seen.entries()) if (known.record.id === id) seen.delete(hash);
+      forget(id);
       return changes > 0;
     },
 
@@ -167,8 +254,17 @@ function hashOf(secret: string): string {
   return createHash('sha256').update(secret).digest('hex');
 }
 
+function newSecret(): Secret {
+  return new Secret(`sk-sekisho-${randomBytes(24).toString('base64url')}`);
+}
+
+function hintOf(secret: Secret): string {
+  return secret.reveal().slice(0, 15);
+}
+
 function recordOf(row: KeyRow): KeyRecord {
   const routes = parseJson(row.allowed_routes);
+  const tags = parseJson(row.tags ?? '[]');
   const limits = parseJson(row.limits);
   return {
     id: row.id,
@@ -178,6 +274,8 @@ function recordOf(row: KeyRow): KeyRecord {
     role: row.role,
     allowedRoutes: Array.isArray(routes) ? routes.filter((route) => typeof route === 'string') : [],
     limits: isJsonObject(limits) ? limits : {},
+    team: row.team,
+    tags: Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [],
     createdMs: row.created_ms,
     expiresMs: row.expires_ms,
     revokedMs: row.revoked_ms,
@@ -185,6 +283,6 @@ function recordOf(row: KeyRow): KeyRecord {
 }
 
 function principalOf(record: KeyRecord): Principal {
-  const { tenantId, id: keyId, name, role, allowedRoutes, limits } = record;
-  return { tenantId, keyId, name, role, allowedRoutes, limits };
+  const { tenantId, id: keyId, name, role, allowedRoutes, limits, team, tags } = record;
+  return { tenantId, keyId, name, role, allowedRoutes, limits, ...(team !== null && { team }), tags };
 }

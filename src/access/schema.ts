@@ -21,4 +21,8 @@ export const accessMigrations: Migration[] = [
       'CREATE INDEX api_keys_of_tenant ON api_keys (tenant_id, created_ms)',
     ],
   },
+  {
+    id: 'access-002-teams-and-tags',
+    sql: ['ALTER TABLE api_keys ADD COLUMN team TEXT', 'ALTER TABLE api_keys ADD COLUMN tags TEXT'],
+  },
 ];

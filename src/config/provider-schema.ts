@@ -65,7 +65,7 @@ export const providerSchema = z.strictObject({
     ),
   aws: z
     .strictObject({
-      region: z.string().min(1).max(64),
+      region: z.string().regex(/^[a-z0-9-]{1,64}$/, 'a region as ap-northeast-1'),
       access_key_id: z.string().min(1).optional(),
       secret_access_key: z.string().min(1).optional(),
       session_token: z.string().min(1).optional(),

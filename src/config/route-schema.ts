@@ -42,7 +42,8 @@ const groupSchema = z.strictObject({
   targets: z.array(groupTarget).min(1).max(50),
 });
 
-const detailedRoute = z
+/** Everything that can be said of a route. */
+export const detailedRouteSchema = z
   .strictObject({
     targets: z.array(groupTarget).min(1).max(50).optional().describe('Targets in the order of fallback.'),
     groups: z.array(groupSchema).min(1).max(20).optional().describe('Groups in the order of fallback.'),
@@ -104,7 +105,7 @@ const detailedRoute = z
 /** A public model name: a list of targets in the order of fallback, or everything in detail. */
 export const routeSchema = z.union([
   z.array(targetName).min(1).max(20).describe('Targets in the order of fallback.'),
-  detailedRoute,
+  detailedRouteSchema,
 ]);
 
 /** What holds for a target, or with `provider/*` for all of a provider. */

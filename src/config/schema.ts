@@ -28,6 +28,11 @@ export const configSchema = z
       .strictObject({
         host: z.string().optional().describe('Address to listen on. Default 127.0.0.1; 0.0.0.0 for everyone.'),
         port: z.int().min(0).max(65535).optional().describe('Default 8910; the variable PORT comes first.'),
+        upstream_hosts: z
+          .array(z.string().regex(/^[A-Za-z0-9*.:[\]-]{1,253}$/))
+          .max(1000)
+          .optional()
+          .describe('Hosts that providers made over the API may name, beside the known vendors; "*" is one label.'),
         max_body_bytes: z.int().min(1024).max(1_073_741_824).optional().describe('Default 33554432 (32 MiB).'),
       })
       .optional(),

@@ -53,7 +53,7 @@ describe('settings', () => {
     expect(providers.map(({ name, baseUrl }) => [name, baseUrl])).toEqual([
       ['openai', 'http://127.0.0.1:9/v1'],
       ['anthropic', 'https://api.anthropic.com'],
-      ['gemini', 'https://generativelanguage.googleapis.com/v1beta/openai'],
+      ['gemini', 'https://generativelanguage.googleapis.com/v1beta'],
       ['azure', 'https://me.openai.azure.com'],
     ]);
     expect(usable(settingsOf('discover: false', variables)).providers).toEqual([]);

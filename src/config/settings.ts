@@ -25,6 +25,10 @@ export interface Settings {
   configPath: string | undefined;
   adminKey?: Secret;
   maxBodyBytes: number;
+  /** Hosts that providers made over the API may name, beside the known vendors. */
+  upstreamHosts: readonly string[];
+  /** What seals credentials in the database; absent: a key that the data folder keeps. */
+  masterKey?: Secret;
   providers: ProviderSettings[];
   localServers: ProviderSettings[];
   routes: RouteSettings[];
@@ -95,6 +99,10 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
   if (adminText !== undefined && adminText.length < 16) {
     problems.push({ path: 'SEKISHO_ADMIN_KEY', message: 'A key of fewer than 16 characters can be guessed.' });
   }
+  const masterText = environment.get('SEKISHO_MASTER_KEY');
+  if (masterText !== undefined && masterText.length < 32) {
+    problems.push({ path: 'SEKISHO_MASTER_KEY', message: 'A key of fewer than 32 characters can be guessed.' });
+  }
   if (problems.length > 0) return { path: file.path ?? 'environment', problems };
 
   let providers: ProviderSettings[];
@@ -114,6 +122,8 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       configPath: file.path,
       ...(adminText !== undefined && { adminKey: new Secret(adminText) }),
       maxBodyBytes: config.server?.max_body_bytes ?? 32 * 1024 * 1024,
+      upstreamHosts: config.server?.upstream_hosts ?? [],
+      ...(masterText !== undefined && { masterKey: new Secret(masterText) }),
       providers,
       localServers: localServerSettings(config, environment),
       routes: Object.entries(config.routes ?? {}).map(([name, route]) => routeSettings(name, route, retry)),

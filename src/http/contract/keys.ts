@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { limitsSchema } from '../../config/limits-schema.ts';
+
+const tags = z.array(z.string().min(1).max(100)).max(50).describe('Words that routing conditions can name.');
 
 /** Body of `POST /v1/keys`. Times are ISO 8601, money is in dollars. */
 export const createKeySchema = z.strictObject({
@@ -6,14 +9,26 @@ export const createKeySchema = z.strictObject({
   role: z.enum(['admin', 'member']).default('member'),
   allowed_routes: z.array(z.string().min(1).max(200)).max(100).default([]),
   expires_at: z.iso.datetime({ offset: true }).optional(),
-  limits: z
-    .strictObject({
-      requests_per_minute: z.int().min(1).max(1_000_000).optional(),
-      tokens_per_minute: z.int().min(1).max(1_000_000_000).optional(),
-      concurrency: z.int().min(1).max(100_000).optional(),
-      budget_usd_per_month: z.number().min(0).max(1_000_000_000).optional(),
-    })
-    .default({}),
+  limits: limitsSchema.default({}),
+  team: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .optional()
+    .describe('The team within the tenant; it may have limits of its own.'),
+  tags: tags.default([]),
+});
+
+/** Body of `PATCH /v1/keys/{id}`: what is absent stays, null takes away. */
+export const changeKeySchema = z.strictObject({
+  name: z.string().trim().min(1).max(100).optional(),
+  role: z.enum(['admin', 'member']).optional(),
+  allowed_routes: z.array(z.string().min(1).max(200)).max(100).optional(),
+  expires_at: z.iso.datetime({ offset: true }).nullable().optional(),
+  limits: limitsSchema.optional().describe('Replaces all limits of the key.'),
+  team: z.string().trim().min(1).max(100).nullable().optional(),
+  tags: tags.optional(),
 });
 
 /** A key as administrators see it. */
@@ -23,7 +38,9 @@ export const keySchema = z.object({
   hint: z.string().describe('The first characters of the key.'),
   role: z.enum(['admin', 'member']),
   allowed_routes: z.array(z.string()),
-  limits: createKeySchema.shape.limits,
+  limits: limitsSchema,
+  team: z.string().nullable(),
+  tags: z.array(z.string()),
   created_at: z.string(),
   expires_at: z.string().nullable(),
   revoked_at: z.string().nullable(),

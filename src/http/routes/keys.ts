@@ -1,10 +1,10 @@
 import { Hono } from 'hono';
 import type { KeyRecord, Keys } from '../../access/keys.ts';
 import { requireAdmin } from '../../access/permissions.ts';
+import { requireNotWider } from '../../access/require-not-wider.ts';
+import { limitsOf, shownLimits } from '../../config/limits-schema.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import type { Limits } from '../../spec/limits.ts';
-import type { z } from 'zod';
-import { createKeySchema } from '../contract/keys.ts';
+import { changeKeySchema, createKeySchema } from '../contract/keys.ts';
 import type { HttpEnv } from '../http-context.ts';
 import { readValid } from '../read-body.ts';
 
@@ -15,12 +15,16 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
       const principal = context.get('principal');
       requireAdmin(principal, 'create keys');
       const wanted = await readValid(context, createKeySchema);
+      const limits = limitsOf(wanted.limits);
+      requireNotWider(principal, { role: wanted.role, allowedRoutes: wanted.allowed_routes, limits });
       const { record, secret } = await deps.keys.create({
         tenantId: principal.tenantId,
         name: wanted.name,
         role: wanted.role,
         allowedRoutes: wanted.allowed_routes,
-        limits: limitsOf(wanted.limits),
+        limits,
+        tags: wanted.tags,
+        ...(wanted.team !== undefined && { team: wanted.team }),
         ...(wanted.expires_at !== undefined && { expiresMs: Date.parse(wanted.expires_at) }),
       });
       return context.json({ ...shown(record), key: secret.reveal() }, 201, { 'cache-control': 'no-store' });
@@ -30,30 +34,70 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
       requireAdmin(principal, 'list keys');
       return context.json({ data: (await deps.keys.list(principal.tenantId)).map(shown) });
     })
+    .get('/v1/keys/:id', async (context) => {
+      const principal = context.get('principal');
+      requireAdmin(principal, 'list keys');
+      const id = context.req.param('id');
+      const record = await deps.keys.find(principal.tenantId, id);
+      if (record === undefined) throw noKey(id);
+      return context.json(shown(record));
+    })
+    .patch('/v1/keys/:id', async (context) => {
+      const principal = context.get('principal');
+      requireAdmin(principal, 'change keys');
+      const wanted = await readValid(context, changeKeySchema);
+      const id = context.req.param('id');
+      const known = await deps.keys.find(principal.tenantId, id);
+      if (known === undefined) throw noKey(id);
+      const limits = wanted.limits === undefined ? undefined : limitsOf(wanted.limits);
+      requireNotWider(principal, {
+        role: wanted.role ?? known.role,
+        allowedRoutes: wanted.allowed_routes ?? known.allowedRoutes,
+        limits: limits ?? known.limits,
+      });
+      const record = await deps.keys.update(principal.tenantId, id, {
+        ...(wanted.name !== undefined && { name: wanted.name }),
+        ...(wanted.role !== undefined && { role: wanted.role }),
+        ...(wanted.allowed_routes !== undefined && { allowedRoutes: wanted.allowed_routes }),
+        ...(limits !== undefined && { limits }),
+        ...(wanted.team !== undefined && { team: wanted.team }),
+        ...(wanted.tags !== undefined && { tags: wanted.tags }),
+        ...(wanted.expires_at !== undefined && {
+          expiresMs: wanted.expires_at === null ? null : Date.parse(wanted.expires_at),
+        }),
+      });
+      if (record === undefined) throw noKey(id);
+      return context.json(shown(record));
+    })
+    .post('/v1/keys/:id/rotate', async (context) => {
+      const principal = context.get('principal');
+      requireAdmin(principal, 'rotate keys');
+      const id = context.req.param('id');
+      const known = await deps.keys.find(principal.tenantId, id);
+      if (known === undefined) throw noKey(id);
+      // The new secret is shown to whoever rotates, so the key may not hold more than he has.
+      requireNotWider(principal, known);
+      const rotated = await deps.keys.rotate(principal.tenantId, id);
+      if (rotated === undefined) throw noKey(id);
+      const { record, secret } = rotated;
+      return context.json({ ...shown(record), key: secret.reveal() }, 200, { 'cache-control': 'no-store' });
+    })
     .delete('/v1/keys/:id', async (context) => {
       const principal = context.get('principal');
       requireAdmin(principal, 'revoke keys');
       const id = context.req.param('id');
       if (!(await deps.keys.revoke(principal.tenantId, id))) {
-        throw new SekishoError('not_found', { values: { path: `/v1/keys/${id}` } });
+        throw noKey(id);
       }
       return context.json({ id, revoked: true });
     });
 }
 
-function limitsOf(limits: z.infer<typeof createKeySchema>['limits']): Limits {
-  return {
-    ...(limits.requests_per_minute !== undefined && { requestsPerMinute: limits.requests_per_minute }),
-    ...(limits.tokens_per_minute !== undefined && { tokensPerMinute: limits.tokens_per_minute }),
-    ...(limits.concurrency !== undefined && { concurrency: limits.concurrency }),
-    ...(limits.budget_usd_per_month !== undefined && {
-      budgetMicros: Math.round(limits.budget_usd_per_month * 1_000_000),
-    }),
-  };
+function noKey(id: string): SekishoError {
+  return new SekishoError('not_found', { values: { path: `/v1/keys/${id.slice(0, 100)}` } });
 }
 
 function shown(record: KeyRecord) {
-  const { limits } = record;
   const time = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
   return {
     id: record.id,
@@ -61,12 +105,9 @@ function shown(record: KeyRecord) {
     hint: record.hint,
     role: record.role,
     allowed_routes: record.allowedRoutes,
-    limits: {
-      ...(limits.requestsPerMinute !== undefined && { requests_per_minute: limits.requestsPerMinute }),
-      ...(limits.tokensPerMinute !== undefined && { tokens_per_minute: limits.tokensPerMinute }),
-      ...(limits.concurrency !== undefined && { concurrency: limits.concurrency }),
-      ...(limits.budgetMicros !== undefined && { budget_usd_per_month: limits.budgetMicros / 1_000_000 }),
-    },
+    limits: shownLimits(record.limits),
+    team: record.team,
+    tags: record.tags,
     created_at: time(record.createdMs),
     expires_at: time(record.expiresMs),
     revoked_at: time(record.revokedMs),

@@ -1,0 +1,40 @@
+import { expect, test } from 'bun:test';
+import { DEFAULT_TENANT } from '../spec/ids.ts';
+import type { Principal } from '../spec/principal.ts';
+import { requireNotWider, type WantedRights } from './require-not-wider.ts';
+
+const admin: Principal = {
+  tenantId: DEFAULT_TENANT,
+  keyId: 'key_a',
+  name: 'a',
+  role: 'admin',
+  allowedRoutes: ['fast', 'gpt-*'],
+  limits: { requestsPerMinute: 100, budgetMicros: 5_000_000 },
+};
+const fits: WantedRights = {
+  role: 'admin',
+  allowedRoutes: ['gpt-4*', 'fast'],
+  limits: { requestsPerMinute: 100, budgetMicros: 1 },
+};
+
+test('what lies within the own rights may be given away', () => {
+  expect(() => requireNotWider(admin, fits)).not.toThrow();
+  expect(() =>
+    requireNotWider({ ...admin, allowedRoutes: [], limits: {} }, { ...fits, allowedRoutes: [] }),
+  ).not.toThrow();
+});
+
+test.each<[string, Partial<WantedRights>]>([
+  ['every route', { allowedRoutes: [] }],
+  ['another route', { allowedRoutes: ['fast', 'slow'] }],
+  ['a wider pattern', { allowedRoutes: ['g*'] }],
+  ['no budget', { limits: { requestsPerMinute: 1 } }],
+  ['a larger budget', { limits: { requestsPerMinute: 1, budgetMicros: 5_000_001 } }],
+  ['limits that only watch', { limits: { requestsPerMinute: 1, budgetMicros: 1, shadow: true } }],
+])('%s is more than the key has', (_, more) => {
+  expect(() => requireNotWider(admin, { ...fits, ...more })).toThrow('more than this key has');
+});
+
+test('a member makes no administrator', () => {
+  expect(() => requireNotWider({ ...admin, role: 'member' }, fits)).toThrow('role');
+});
