@@ -109,7 +109,7 @@ module.exports = {
     client('hono', 'node_modules/hono', ['http']),
     client('sdk', 'node_modules/(openai|@anthropic-ai|ai|@ai-sdk)/', ['nowhere']),
     client('parsers', 'node_modules/(unpdf|mammoth|parse5|mdast|csv-parse)', ['rag/ingest/parse']),
-    client('yaml', 'node_modules/yaml/', ['config']),
+    client('yaml', 'node_modules/yaml/', ['config', 'cli']),
     client('telemetry', 'node_modules/(pino|prom-client|@opentelemetry)/', ['telemetry']),
     client('tokenizer', 'node_modules/gpt-tokenizer', ['providers', 'gateway', 'nlp']),
     client('redis', 'node_modules/ioredis', ['stores/redis']),

@@ -24,6 +24,15 @@ export const OPTIONS = {
   expires: { type: 'string' },
   budget: { type: 'string' },
   'top-k': { type: 'string' },
+  team: { type: 'string' },
+  file: { type: 'string', short: 'f' },
+  tag: { type: 'string' },
+  document: { type: 'string' },
+  pattern: { type: 'string' },
+  by: { type: 'string' },
+  from: { type: 'string' },
+  to: { type: 'string' },
+  format: { type: 'string' },
 } as const;
 
 export type CommandOptions = ReturnType<

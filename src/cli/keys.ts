@@ -2,7 +2,7 @@ import { arrayAt, isJsonObject, stringAt } from '../lib/json.ts';
 import type { CommandInput } from './command.ts';
 import { withServer } from './with-server.ts';
 
-/** `keys create|list|revoke`. */
+/** `keys create|list|rotate|revoke`. */
 export async function keysCommand(input: CommandInput): Promise<number> {
   const { terminal, options } = input;
   const [verb, id] = input.words;
@@ -18,6 +18,7 @@ export async function keysCommand(input: CommandInput): Promise<number> {
           name: options.name,
           ...(options.role !== undefined && { role: options.role }),
           ...(options.route !== undefined && { allowed_routes: options.route }),
+          ...(options.team !== undefined && { team: options.team }),
           ...(options.expires !== undefined && { expires_at: new Date(options.expires).toISOString() }),
           ...(budget !== undefined && { limits: { budget_usd_per_month: budget } }),
         }),
@@ -38,6 +39,18 @@ export async function keysCommand(input: CommandInput): Promise<number> {
       }
       return 0;
     }
+    case 'rotate': {
+      if (id === undefined) {
+        terminal.warn('Which key? sekisho keys rotate <id>');
+        return 2;
+      }
+      const made = await withServer(input, (server) =>
+        server.json('POST', `/v1/keys/${encodeURIComponent(id)}/rotate`),
+      );
+      terminal.print(stringAt(made, 'key') ?? '');
+      terminal.warn('The new key is shown this once; the old one has ended.');
+      return 0;
+    }
     case 'revoke': {
       if (id === undefined) {
         terminal.warn('Which key? sekisho keys revoke <id>; the ids are in: sekisho keys list');
@@ -48,7 +61,7 @@ export async function keysCommand(input: CommandInput): Promise<number> {
       return 0;
     }
     default:
-      terminal.warn('keys takes create, list or revoke.');
+      terminal.warn('keys takes create, list, rotate or revoke.');
       return 2;
   }
 }

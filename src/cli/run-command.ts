@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { Environment } from '../config/env.ts';
 import { askCommand } from './ask.ts';
+import { cacheCommand } from './cache.ts';
 import { checkConfig } from './check-config.ts';
 import { OPTIONS, type Command, type CommandOptions } from './command.ts';
 import { doctor } from './doctor.ts';
@@ -8,7 +9,9 @@ import { ingestCommand } from './ingest.ts';
 import { keysCommand } from './keys.ts';
 import { ServerRefusal } from './server-client.ts';
 import { serve } from './serve.ts';
+import { settingsCommand } from './settings-command.ts';
 import { createTerminal } from './terminal.ts';
+import { usageCommand } from './usage.ts';
 
 const COMMANDS: Record<string, Command> = {
   serve,
@@ -17,6 +20,13 @@ const COMMANDS: Record<string, Command> = {
   keys: keysCommand,
   config: checkConfig,
   doctor,
+  routes: settingsCommand('routes'),
+  providers: settingsCommand('providers'),
+  targets: settingsCommand('targets'),
+  limits: settingsCommand('limits'),
+  prices: settingsCommand('prices'),
+  cache: cacheCommand,
+  usage: usageCommand,
 };
 
 const HELP = `sekisho — the production backend of an LLM application in one process
@@ -28,6 +38,15 @@ const HELP = `sekisho — the production backend of an LLM application in one pr
                                                                [--expires ISO-DATE] [--budget USD-PER-MONTH]
   sekisho keys list                  list API keys
   sekisho keys revoke <id>           end an API key at once
+  sekisho keys rotate <id>           a new secret for an API key; the old one ends at once
+  sekisho routes list|set|remove     public model names: set NAME '{"targets": ["openai/gpt-4o-mini"]}' | --file FILE
+  sekisho providers list|set|remove|test   upstream endpoints and their credentials
+  sekisho targets list|set|remove|reset    health, concurrency, switching off
+  sekisho limits list|set|remove     set team/search '{"requests_per_minute": 60}'
+  sekisho prices list|set|remove     set openai/my-model '{"input_per_million": 1, "output_per_million": 2}'
+  sekisho cache stats|clear          [--route NAME | --tag TAG | --document ID | --pattern GLOB]
+  sekisho usage                      usage and cost            [--by key|user|route|day|...] [--from ISO] [--to ISO]
+  sekisho usage export               the ledger on standard output  [--format csv|jsonl|json]
   sekisho config check               judge the configuration, every problem at once
   sekisho doctor                     what is set, reachable, missing, and how to mend it
 

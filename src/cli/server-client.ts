@@ -9,22 +9,26 @@ export interface ServerAccess {
 }
 
 export interface ServerClient {
-  json(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<JsonObject>;
+  json(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<JsonObject>;
+  /** Writes a body of any size to a stream as it comes. */
+  download(path: string, to: NodeJS.WritableStream): Promise<void>;
   upload(path: string, files: readonly { name: string; bytes: Uint8Array }[]): Promise<JsonObject>;
 }
 
 /** The command line talks to a server as every other caller does: over HTTP. */
 export function createServerClient({ url, key }: ServerAccess): ServerClient {
-  async function send(path: string, init: RequestInit): Promise<JsonObject> {
+  async function answered(path: string, init: RequestInit): Promise<Response> {
     const headers = { ...init.headers, authorization: `Bearer ${key.reveal()}` };
     const response = await fetch(`${url}${path}`, { ...init, headers }).catch((cause: unknown) => {
       throw new SekishoError('overloaded', { values: { problem: `no answer from ${url}` }, cause });
     });
-    const json = parseJson(await response.text());
-    const object = isJsonObject(json) ? json : {};
-    if (response.ok) return object;
-    const message = stringAt(objectAt(object, 'error') ?? {}, 'message') ?? `HTTP ${response.status}`;
-    throw new ServerRefusal(message);
+    if (response.ok) return response;
+    const error = objectAt(objectOf(await response.text()), 'error');
+    throw new ServerRefusal(stringAt(error ?? {}, 'message') ?? `HTTP ${response.status}`);
+  }
+
+  async function send(path: string, init: RequestInit): Promise<JsonObject> {
+    return objectOf(await (await answered(path, init)).text());
   }
 
   return {
@@ -33,12 +37,23 @@ export function createServerClient({ url, key }: ServerAccess): ServerClient {
         method,
         ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
       }),
+    download: async (path, to) => {
+      const { body } = await answered(path, {});
+      for await (const chunk of body ?? []) {
+        if (!to.write(chunk)) await new Promise((resolve) => to.once('drain', resolve));
+      }
+    },
     upload: (path, files) => {
       const form = new FormData();
       for (const file of files) form.append('file', new Blob([new Uint8Array(file.bytes)]), file.name);
       return send(path, { method: 'POST', body: form });
     },
   };
+}
+
+function objectOf(text: string): JsonObject {
+  const json = parseJson(text);
+  return isJsonObject(json) ? json : {};
 }
 
 /** What the server said instead of doing what it was asked for. */
