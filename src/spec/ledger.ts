@@ -9,7 +9,11 @@ export interface LedgerEntry {
   requestId: RequestId;
   tenantId: TenantId;
   keyId: KeyId;
+  /** The team of the key at the time of the call. */
+  team?: string;
   endUser?: string;
+  /** Tags of key and request, so that reports can be made of them later. */
+  tags?: readonly string[];
   atMs: number;
   operation: 'chat' | 'embedding' | 'rerank';
   route: string;
@@ -21,8 +25,12 @@ export interface LedgerEntry {
   costMicros: Micros | null;
   outcome: 'ok' | 'error' | 'aborted';
   errorCode?: string;
+  /** Whether the answer came from our cache; absent where the call did not ask for one. */
+  cache?: 'hit' | 'miss';
   attempts: number;
   streamed: boolean;
   durationMs: number;
   firstByteMs?: number;
+  /** The trace that shows the call's steps; absent where it was not traced. */
+  traceId?: string;
 }
