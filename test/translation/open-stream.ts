@@ -2,6 +2,8 @@ import { createSseFramer } from '../../src/lib/sse.ts';
 import type { StreamFrame } from '../../src/ports/provider.ts';
 import { createEventDecoder } from '../../src/providers/anthropic/decode-event.ts';
 import { createPassing as passAnthropic } from '../../src/providers/anthropic/passing.ts';
+import type { EventFramer } from '../../src/providers/kit/event-source.ts';
+import { createEventDecoder as createGeminiDecoder } from '../../src/providers/gemini/decode-event.ts';
 import { createDecodingReader } from '../../src/providers/kit/decoding-reader.ts';
 import { createPassingReader } from '../../src/providers/kit/passing-reader.ts';
 import type { RunReader } from '../../src/providers/kit/run-reader.ts';
@@ -25,7 +27,7 @@ export interface Collected {
 }
 
 /** An estimate that is easily told from what an upstream reports. */
-const estimate = async (answered: string) => ({ ...noUsage('estimated'), outputTokens: answered.length });
+export const estimate = async (answered: string) => ({ ...noUsage('estimated'), outputTokens: answered.length });
 
 /** A recorded stream as each road takes it. */
 export const roads = {
@@ -41,6 +43,12 @@ export const roads = {
         estimate,
       ),
     ),
+  decodeGemini: (text: string, packets: Packets = {}) =>
+    collect(
+      text,
+      packets,
+      createDecodingReader('t', createGeminiDecoder({ target: 't', model: 'gemini-x', nowMs: () => 7 }), estimate),
+    ),
   passOpenAi: (text: string, more: Partial<PassingOptions> = {}, packets: Packets = {}) =>
     collect(
       text,
@@ -51,10 +59,16 @@ export const roads = {
     collect(text, packets, createPassingReader('t', passAnthropic('t'))),
 };
 
-async function collect(text: string, packets: Packets, reader: RunReader): Promise<Collected> {
+/** Runs a recorded stream through a reader; a wire that sends no server-sent events brings its own framer. */
+export async function collect(
+  recorded: string | Uint8Array,
+  packets: Packets,
+  reader: RunReader,
+  framer: EventFramer = createSseFramer(),
+): Promise<Collected> {
   const parts: StreamPart[] = [];
   const bytes: Uint8Array[] = [];
-  const frames: AsyncIterable<StreamFrame> = streamFrames(await openStream(text, packets), 't', reader);
+  const frames: AsyncIterable<StreamFrame> = streamFrames(await openStream(recorded, packets, framer), 't', reader);
   for await (const frame of frames) {
     parts.push(...frame.parts);
     if (frame.bytes !== undefined) bytes.push(frame.bytes);
@@ -63,9 +77,12 @@ async function collect(text: string, packets: Packets, reader: RunReader): Promi
 }
 
 /** An event stream that comes in packets of this many bytes and, if told to, dies at its end. */
-async function openStream(text: string, { packetBytes = 1_000_000, dies }: Packets): Promise<OpenStream> {
-  const bytes = Buffer.from(text);
-  const framer = createSseFramer();
+async function openStream(
+  recorded: string | Uint8Array,
+  { packetBytes = 1_000_000, dies }: Packets,
+  framer: EventFramer,
+): Promise<OpenStream> {
+  const bytes = Buffer.from(recorded);
   let at = 0;
   const next = async (): Promise<Buffer | undefined> => {
     while (at < bytes.length) {

@@ -1,5 +1,5 @@
 import { isJsonObject, parseJson, type JsonObject } from '../../lib/json.ts';
-import { parseSse } from '../../lib/sse.ts';
+import { parseSse, type SseEvent } from '../../lib/sse.ts';
 import type { StreamPart } from '../../spec/chat.ts';
 import type { Usage } from '../../spec/usage.ts';
 import { isPing } from './bears-data.ts';
@@ -7,8 +7,8 @@ import { brokenStream, type ReadRun, type RunReader } from './run-reader.ts';
 
 /** Translates the events of one stream, in their order. */
 export interface EventDecoder {
-  /** The parts of an event; an error part ends the stream. */
-  decode(event: JsonObject): StreamPart[];
+  /** The parts of an event, which some wires name outside its data; an error part ends the stream. */
+  decode(event: JsonObject, name?: string): StreamPart[];
   /** True for the data, and its parse where it is an object, that says the answer is complete. */
   isEnd(data: string, event: JsonObject | undefined): boolean;
 }
@@ -16,12 +16,13 @@ export interface EventDecoder {
 /**
  * Reads runs into parts for callers of another dialect. Usage and finish are kept until the end, so that they
  * come last and in this order, whatever the order upstream. `estimate` gives the usage where none is
- * reported, from the text that was answered.
+ * reported, from the text that was answered; `parse` reads a run of a wire that does not send server-sent events.
  */
 export function createDecodingReader(
   target: string,
   decoder: EventDecoder,
   estimate: (answered: string) => Promise<Usage>,
+  parse: (run: Buffer) => SseEvent[] = parseSse,
 ): RunReader {
   let answered = '';
   let usage: Usage | undefined;
@@ -41,14 +42,14 @@ export function createDecodingReader(
 
   function read(run: Buffer): ReadRun {
     const parts: StreamPart[] = [];
-    for (const event of parseSse(run)) {
+    for (const event of parse(run)) {
       if (event.data === '' || isPing(event)) continue;
       const json = parseJson(event.data);
       const object = isJsonObject(json) ? json : undefined;
       if (decoder.isEnd(event.data, object)) return { frame: { parts }, ended: true };
       if (object === undefined)
         parts.push({ type: 'error', error: brokenStream(target, 'an event was not a JSON object') });
-      else for (const part of decoder.decode(object)) parts.push(...sorted(part));
+      else for (const part of decoder.decode(object, event.event)) parts.push(...sorted(part));
       if (parts.at(-1)?.type === 'error') break;
     }
     return { frame: { parts }, ended: false };

@@ -15,13 +15,21 @@ export interface EventSource {
   abort(): void;
 }
 
+/** Cuts a body into runs of whole events. */
+export interface EventFramer {
+  /** Takes a packet; gives every event that is now complete as one run. @throws where the bytes are no events. */
+  push(packet: Uint8Array): Buffer | undefined;
+  /** The end of the body: what is left and is whole. */
+  end(): Buffer | undefined;
+}
+
 /** Reads the events of a body. The time in which nobody asks for the next run is not the upstream's delay. */
 export function createEventSource(
   body: ReadableStream<Uint8Array>,
   exchange: Exchange,
   hasData: (run: Buffer) => boolean,
+  framer: EventFramer = createServerEventFramer(),
 ): EventSource {
-  const framer = createSseFramer();
   const reader = body.getReader();
   const { watchdog } = exchange;
   let over = false;
@@ -51,7 +59,7 @@ export function createEventSource(
             over = true;
             exchange.settle();
             const tail = framer.end();
-            return tail !== undefined && isWhole(tail) ? handOver(tail) : undefined;
+            return tail === undefined ? undefined : handOver(tail);
           }
           const whole = framer.push(value);
           if (whole !== undefined) return handOver(whole);
@@ -76,6 +84,18 @@ export function createEventSource(
 
 async function readOn(reader: { read(): Promise<{ done: boolean }> }): Promise<void> {
   for (;;) if ((await reader.read()).done) return;
+}
+
+/** Server-sent events, as most upstreams stream. */
+function createServerEventFramer(): EventFramer {
+  const framer = createSseFramer();
+  return {
+    push: framer.push,
+    end: () => {
+      const tail = framer.end();
+      return tail !== undefined && isWhole(tail) ? tail : undefined;
+    },
+  };
 }
 
 /** An event that lacks its blank line at the end of a body is taken where it is whole, not where it was torn. */

@@ -28,15 +28,22 @@ export interface UpstreamRefusal {
   secrets: readonly string[];
 }
 
+/** What a wire's own words say about an error, where they say more than the status. */
+export interface KnownRefusal {
+  code?: ErrorCode | undefined;
+  /** How long the upstream asks to be left alone, where it says so in the body. */
+  pauseMs?: number | undefined;
+}
+
 /** Translates an HTTP status and body that are no answer. The body goes to the cause, bounded, never to the caller. */
-export function upstreamError(refusal: UpstreamRefusal): SekishoError {
+export function upstreamError(refusal: UpstreamRefusal, known: KnownRefusal = {}): SekishoError {
   const { target, status, headers, nowMs } = refusal;
   const json = parseJson(refusal.body);
   const said = isJsonObject(json) ? wordsOf(json) : { message: '', kind: '' };
   const words = `${said.kind} ${said.message}`;
   const quota = (status === 429 || status === 400) && NO_QUOTA.test(words);
-  const code = quota ? 'upstream_rate_limited' : codeOf(status, words);
-  const pause = retryAfterMs(headers, nowMs) ?? (quota ? QUOTA_PAUSE_MS : undefined);
+  const code = known.code ?? (quota ? 'upstream_rate_limited' : codeOf(status, words));
+  const pause = known.pauseMs ?? retryAfterMs(headers, nowMs) ?? (quota ? QUOTA_PAUSE_MS : undefined);
   const retriable = code === 'upstream_rate_limited' || code === 'upstream_failed';
   return new SekishoError(code, {
     values: valuesOf(code, target, status, said.message, refusal.secrets),
@@ -49,14 +56,22 @@ export function upstreamError(refusal: UpstreamRefusal): SekishoError {
  * Translates an error object that came with status 200: in a stream or in place of an answer. Its kind
  * decides; what is not understood is a failure of the upstream. Its words go to the cause only.
  */
-export function errorInAnswer(target: string, error: JsonValue): SekishoError {
+export function errorInAnswer(target: string, error: JsonValue, known?: ErrorCode): SekishoError {
   const { message, kind } = wordsOf({ error });
   const cause = new Error(`error in the answer: ${JSON.stringify(error).slice(0, MAX_CAUSE)}`);
-  return new SekishoError(kindCode(`${kind} ${message}`), { values: { target }, cause });
+  const code = known ?? kindCode(`${kind} ${message}`);
+  return new SekishoError(code, { values: valuesOf(code, target, 200, message, []), cause });
 }
 
-function valuesOf(code: ErrorCode, target: string, status: number, message: string, secrets: readonly string[]) {
-  return code === 'upstream_rejected' ? { problem: showable(message, secrets) || `HTTP ${status}` } : { target };
+function valuesOf(
+  code: ErrorCode,
+  target: string,
+  status: number,
+  message: string,
+  secrets: readonly string[],
+): Record<string, string> {
+  if (code === 'upstream_rejected') return { problem: showable(message, secrets) || `HTTP ${status}` };
+  return code === 'upstream_timeout' ? { target, phase: 'model' } : { target };
 }
 
 function codeOf(status: number, words: string): ErrorCode {

@@ -1,9 +1,9 @@
 import { isJsonObject, parseJson, type JsonObject } from '../../lib/json.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import { createEventSource, type EventSource } from './event-source.ts';
+import { createEventSource, type EventFramer, type EventSource } from './event-source.ts';
 import { createExchange, type Exchange } from './exchange.ts';
 import type { Reach } from './reach.ts';
-import { upstreamError } from './upstream-error.ts';
+import { upstreamError, type UpstreamRefusal } from './upstream-error.ts';
 
 export interface Timeouts {
   connectMs: number;
@@ -19,6 +19,20 @@ export interface UpstreamOptions {
   reach?: Reach;
   /** Whether a run of events holds data beyond pings; only data resets the timer between data. */
   hasData: (run: Buffer) => boolean;
+  /** How a streamed body is cut into events. Default: server-sent events. */
+  framer?: () => EventFramer;
+  /** Headers that prove a call, made from all that is sent; for wires that sign. */
+  sign?: (request: SignableRequest) => Promise<Record<string, string>>;
+  /** Translates an HTTP answer that is none, where the wire has words of its own for why. */
+  refusal?: (refusal: UpstreamRefusal) => SekishoError;
+}
+
+/** What a signature covers. */
+export interface SignableRequest {
+  method: 'GET' | 'POST';
+  url: URL;
+  headers: Readonly<Record<string, string>>;
+  body: string;
 }
 
 export interface UpstreamCall {
@@ -63,9 +77,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       const url = new URL(call.url);
       const reaching = options.reach?.reach(url, options.timeouts.connectMs);
       if (reaching !== undefined) await Promise.race([reaching, exchange.aborted()]);
+      const method = call.body === undefined ? 'GET' : 'POST';
+      let sent: Record<string, string> = { 'content-type': 'application/json', ...call.headers, ...own };
+      if (options.sign !== undefined) {
+        sent = { ...sent, ...(await options.sign({ method, url, headers: sent, body: call.body ?? '' })) };
+      }
       const response = await fetch(url, {
-        method: call.body === undefined ? 'GET' : 'POST',
-        headers: { 'content-type': 'application/json', ...call.headers, ...own },
+        method,
+        headers: sent,
         ...(call.body !== undefined && { body: call.body }),
         redirect: 'manual',
         signal: exchange.signal,
@@ -74,7 +93,8 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       if (response.ok) return { response, exchange };
       const { status, headers } = response;
       const body = await readText(response, MAX_ERROR_BYTES).catch(() => '');
-      throw upstreamError({ target: call.target, status, headers, body, nowMs: Date.now(), secrets: secretsOf(own) });
+      const translate = options.refusal ?? upstreamError;
+      throw translate({ target: call.target, status, headers, body, nowMs: Date.now(), secrets: secretsOf(own) });
     } catch (thrown) {
       exchange.close();
       throw exchange.explain(thrown, 'upstream_unreachable');
@@ -105,7 +125,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       if (response.body === null || (response.headers.get('content-type') ?? '').includes('application/json')) {
         return whole(call, response, exchange);
       }
-      const source = createEventSource(response.body, exchange, options.hasData);
+      const source = createEventSource(response.body, exchange, options.hasData, options.framer?.());
       // Comments before the first data are no answer yet: until then another target may be tried.
       const prelude: Buffer[] = [];
       let bytes = 0;

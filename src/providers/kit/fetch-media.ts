@@ -1,0 +1,58 @@
+import { GuardedFetchError } from '../../lib/guarded-fetch.ts';
+import type { ChatRequest, ContentPart } from '../../spec/chat.ts';
+import { SekishoError } from '../../spec/errors.ts';
+
+/** Gets what a URL of the caller points at; a GuardedFetchError says why not, in words that the caller may read. */
+export type FetchMedia = (url: string, signal: AbortSignal) => Promise<{ bytes: Uint8Array; mediaType: string }>;
+
+/** More pictures than this are not fetched for one call. */
+const MAX_FETCHED = 20;
+/** What the fetched pictures of one call may weigh together. */
+const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
+const IMAGE = /^image\/[a-z0-9.+-]+$/;
+
+/**
+ * The request with every picture that it names by an http(s) address brought in as data, for wires that take
+ * nothing else. The same address is fetched once; a request without one is returned as it is.
+ * @throws SekishoError invalid_request where a picture cannot be had or is too much; caller_left.
+ */
+export async function inlineMedia(
+  request: ChatRequest,
+  { fetchMedia, signal }: { fetchMedia: FetchMedia | undefined; signal: AbortSignal },
+): Promise<ChatRequest> {
+  const urls = new Set(request.messages.flatMap((message) => message.parts.flatMap(addressesIn)));
+  if (urls.size === 0) return request;
+  if (fetchMedia === undefined) throw refused('the target takes images as data: URLs only');
+  if (urls.size > MAX_FETCHED) throw refused(`more than ${MAX_FETCHED} images given by address`);
+  const found = new Map<string, string>();
+  let total = 0;
+  for (const url of urls) {
+    const { bytes, mediaType } = await fetchMedia(url, signal).catch((thrown: unknown) => {
+      if (signal.aborted) throw new SekishoError('caller_left', { cause: thrown });
+      const why = thrown instanceof GuardedFetchError ? thrown.message : 'the fetch failed';
+      throw refused(`an image could not be fetched: ${why}`, thrown);
+    });
+    if (!IMAGE.test(mediaType)) throw refused('what an image URL points at is not an image');
+    total += bytes.byteLength;
+    if (total > MAX_TOTAL_BYTES) throw refused(`the images are larger than ${MAX_TOTAL_BYTES} bytes together`);
+    found.set(url, `data:${mediaType};base64,${Buffer.from(bytes).toString('base64')}`);
+  }
+  const inlined = (part: ContentPart): ContentPart => {
+    if (part.type === 'image') return { ...part, url: found.get(part.url) ?? part.url };
+    if (part.type === 'tool-result') return { ...part, content: part.content.map(inlined) };
+    return part;
+  };
+  return {
+    ...request,
+    messages: request.messages.map((message) => ({ ...message, parts: message.parts.map(inlined) })),
+  };
+}
+
+function addressesIn(part: ContentPart): string[] {
+  if (part.type === 'image') return /^https?:/i.test(part.url) ? [part.url] : [];
+  return part.type === 'tool-result' ? part.content.flatMap(addressesIn) : [];
+}
+
+function refused(problem: string, cause?: unknown): SekishoError {
+  return new SekishoError('invalid_request', { values: { problem }, param: 'image_url', cause });
+}
