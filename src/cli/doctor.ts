@@ -68,7 +68,9 @@ export async function doctor(input: CommandInput): Promise<number> {
     .add('extractive')
     .add('static');
   for (const route of settings.routes) {
-    const missing = route.targets.filter((target) => !known.has(target.slice(0, target.indexOf('/'))));
+    const missing = route.groups
+      .flatMap((group) => group.targets.map((target) => target.name))
+      .filter((target) => !known.has(target.slice(0, target.indexOf('/'))));
     if (missing.length > 0) {
       say(
         'bad',

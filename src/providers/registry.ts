@@ -1,5 +1,6 @@
 import type { Secret } from '../lib/secret.ts';
 import type { Provider } from '../ports/provider.ts';
+import type { Wire } from '../spec/wire.ts';
 import { createAnthropicProvider } from './anthropic/anthropic-provider.ts';
 import type { Reach } from './kit/reach.ts';
 import type { Timeouts } from './kit/upstream.ts';
@@ -8,7 +9,7 @@ import { createOpenAiProvider } from './openai/openai-provider.ts';
 /** A remote endpoint, whatever its wire. */
 export interface RemoteProvider {
   name: string;
-  wire: 'openai' | 'anthropic';
+  wire: Exclude<Wire, 'extractive' | 'static'>;
   baseUrl: string;
   credential?: Secret;
   headers: Readonly<Record<string, string>>;

@@ -65,6 +65,8 @@ function stage({
           target: 'fake/model',
           wire,
           attempts: 1,
+          cache: 'miss',
+          limits: [],
           overheadMs: () => 0,
         };
         const parts = typeof said === 'string' ? whole(said) : said;
