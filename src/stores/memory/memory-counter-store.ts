@@ -1,52 +1,129 @@
 import { LRUCache } from 'lru-cache';
-import type { CounterAnswer, CounterStore, CounterTake } from '../../ports/counter-store.ts';
+import { systemClock, type Clock } from '../../lib/clock.ts';
+import type { CounterAnswer, CounterSettlement, CounterStore, CounterTake } from '../../ports/counter-store.ts';
+import { beginSeeding, hold, isEmpty, keep, levelUsed, newLevel, release, seed, type Level } from './level.ts';
+import { after, usedOf } from './rate-bucket.ts';
+import { createSteadyTime } from './steady-time.ts';
+
+/** Of each kind so many subjects are remembered; of more, the least recently used is forgotten. */
+const MAX_SUBJECTS = 100_000;
+/** Settled reservations remembered, so that a repeated settlement changes nothing. */
+const MAX_SETTLED = 10_000;
+/** Sums of fractions may miss a whole unit by as little. */
+const EPSILON = 1e-9;
 
 /**
- * Counters of one process. A rate is a bucket that refills evenly (the generic cell rate algorithm, ITU-T
- * I.371: one number, the time at which the bucket is full again). Rates are bounded: of 100,000 the least
- * recently used is forgotten, which can only forget use. A level is one number, dropped when it is zero.
+ * Counters of one process. Durations go by the monotonic clock alone, so that a wall clock set an hour forward
+ * or back opens no window and closes none. What is forgotten beyond the bounds is use, or a level that its
+ * caller then seeds again; never a limit.
  */
-export function createMemoryCounterStore(): CounterStore {
-  const fullAtMs = new LRUCache<string, number>({ max: 100_000 });
-  const levels = new Map<string, number>();
+export function createMemoryCounterStore(options: { clock?: Clock } = {}): CounterStore {
+  const clock = options.clock ?? systemClock;
+  const steadyMs = createSteadyTime(clock);
+  const fullAtMs = new LRUCache<string, number>({ max: MAX_SUBJECTS });
+  const levels = new LRUCache<string, Level>({ max: MAX_SUBJECTS });
+  const settled = new LRUCache<string, true>({ max: MAX_SETTLED });
+  /** Levels held by reservations that are not settled yet, for renewal. */
+  const open = new LRUCache<string, { key: string; amount: number }[]>({ max: MAX_SUBJECTS });
 
-  const used = (take: CounterTake, nowMs: number): number => {
-    if (take.windowMs === undefined) return levels.get(take.key) ?? 0;
-    return Math.max(0, ((fullAtMs.get(take.key) ?? 0) - nowMs) / (take.windowMs / take.limit));
+  const levelOf = (key: string): Level => {
+    let level = levels.get(key);
+    if (level === undefined) levels.set(key, (level = newLevel()));
+    return level;
   };
 
-  const add = (take: CounterTake, nowMs: number): void => {
-    if (take.windowMs === undefined) {
-      const level = Math.max(0, (levels.get(take.key) ?? 0) + take.amount);
-      if (level === 0) levels.delete(take.key);
-      else levels.set(take.key, level);
-      return;
+  /** The level as this take sees it: one that has no history outside begins at nothing. */
+  const levelFor = (take: CounterTake): Level => {
+    const level = levelOf(take.key);
+    if (take.needsSeed !== true) seed(level, 0);
+    return level;
+  };
+
+  const usedBy = (take: CounterTake, nowMs: number): number =>
+    take.windowMs === undefined
+      ? levelUsed(levelFor(take), nowMs)
+      : usedOf({ limit: take.limit, windowMs: take.windowMs }, fullAtMs.get(take.key), nowMs);
+
+  function use(rate: { key: string; limit: number; windowMs: number }, units: number, nowMs: number): void {
+    const next = after(rate, fullAtMs.get(rate.key), units, nowMs);
+    if (next === undefined) fullAtMs.delete(rate.key);
+    else fullAtMs.set(rate.key, next);
+  }
+
+  function take({ id, takes, leaseMs }: Parameters<CounterStore['take']>[0]): CounterAnswer {
+    const nowMs = clock.monotonicMs();
+    const unseeded: number[] = [];
+    const shadowRefused: number[] = [];
+    for (const [index, each] of takes.entries()) {
+      if (each.needsSeed === true && levelOf(each.key).settled === undefined) unseeded.push(index);
+      const excess = usedBy(each, nowMs) + each.amount - each.limit;
+      if (excess <= EPSILON) continue;
+      if (each.mode === 'shadow') {
+        shadowRefused.push(index);
+        continue;
+      }
+      const { windowMs = 0 } = each;
+      const retryAfterMs = Math.min(windowMs, Math.ceil((excess * windowMs) / each.limit));
+      return { outcome: 'refused', index, retryAfterMs, ...standingOf(takes, nowMs) };
     }
-    const base = Math.max(nowMs, fullAtMs.get(take.key) ?? 0);
-    // Two windows of debt at most, so that neither a huge correction nor a clock jump locks a key out for longer.
-    fullAtMs.set(take.key, Math.min(base + (take.amount * take.windowMs) / take.limit, nowMs + 2 * take.windowMs));
-  };
+    if (unseeded.length > 0) {
+      for (const index of unseeded) beginSeeding(levelOf(takes[index]?.key ?? ''), nowMs);
+      return { outcome: 'unseeded', indexes: unseeded };
+    }
+    const held: { key: string; amount: number }[] = [];
+    for (const { key, amount, limit, windowMs } of takes) {
+      if (amount === 0) continue;
+      if (windowMs !== undefined) {
+        use({ key, limit, windowMs }, amount, nowMs);
+        continue;
+      }
+      hold(levelOf(key), id, amount, nowMs + leaseMs);
+      held.push({ key, amount });
+    }
+    if (held.length > 0) open.set(id, held);
+    return { outcome: 'taken', ...standingOf(takes, nowMs), shadowRefused };
+  }
+
+  function standingOf(takes: readonly CounterTake[], nowMs: number) {
+    return {
+      remaining: takes.map((each) => Math.max(0, Math.floor(each.limit - usedBy(each, nowMs) + EPSILON))),
+      resetMs: takes.map((each) =>
+        each.windowMs === undefined ? 0 : Math.max(0, Math.ceil((fullAtMs.get(each.key) ?? nowMs) - nowMs)),
+      ),
+    };
+  }
+
+  function settle(id: string, settlements: readonly CounterSettlement[]): void {
+    const nowMs = clock.monotonicMs();
+    const isFirst = !settled.has(id);
+    settled.set(id, true);
+    open.delete(id);
+    for (const { key, reserved, used, limit, windowMs, keeps } of settlements) {
+      if (windowMs !== undefined) {
+        if (isFirst && used !== reserved) use({ key, limit, windowMs }, used - reserved, nowMs);
+        continue;
+      }
+      const level = levels.get(key);
+      if (level === undefined) continue;
+      release(level, id);
+      if (isFirst && keeps) keep(level, used);
+      if (!keeps && isEmpty(level, nowMs)) levels.delete(key);
+    }
+  }
 
   return {
-    take: (takes, nowMs): Promise<CounterAnswer> => {
-      const refusedIndex = takes.findIndex((take) => used(take, nowMs) + take.amount > take.limit + 1e-9);
-      const refused = takes[refusedIndex];
-      if (refused !== undefined) {
-        const excess = used(refused, nowMs) + refused.amount - refused.limit;
-        const windowMs = refused.windowMs ?? 0;
-        const retryAfterMs = Math.min(windowMs, Math.ceil((excess * windowMs) / refused.limit));
-        return Promise.resolve({ allowed: false, refusedIndex, retryAfterMs, remaining: remainingOf(takes, nowMs) });
+    take: (reservation) => Promise.resolve(take(reservation)),
+    settle: (id, settlements) => Promise.resolve(settle(id, settlements)),
+    renew: (ids, leaseMs) => {
+      const untilMs = clock.monotonicMs() + leaseMs;
+      for (const id of ids) {
+        // What its lease let go is held again: the call is open, whatever its lease says.
+        for (const { key, amount } of open.get(id) ?? []) hold(levelOf(key), id, amount, untilMs);
       }
-      for (const take of takes) add(take, nowMs);
-      return Promise.resolve({ allowed: true, retryAfterMs: 0, remaining: remainingOf(takes, nowMs) });
-    },
-    correct: (takes, nowMs) => {
-      for (const take of takes) add(take, nowMs);
       return Promise.resolve();
     },
+    seed: (key, amount) => Promise.resolve(seed(levelOf(key), amount)),
+    nowMs: steadyMs,
+    close: () => Promise.resolve(),
   };
-
-  function remainingOf(takes: readonly CounterTake[], nowMs: number): number[] {
-    return takes.map((take) => Math.max(0, Math.floor(take.limit - used(take, nowMs) + 1e-9)));
-  }
 }
