@@ -34,4 +34,24 @@ export const gatewayMigrations: Migration[] = [
       'CREATE INDEX ledger_of_key ON ledger (key_id, at_ms)',
     ],
   },
+  {
+    id: 'gateway-002-ledger-parts',
+    // Every column may be null, so that a replica of the version before goes on writing beside this one.
+    sql: [
+      'ALTER TABLE ledger ADD COLUMN team TEXT',
+      'ALTER TABLE ledger ADD COLUMN tags TEXT',
+      'ALTER TABLE ledger ADD COLUMN cache TEXT',
+      'ALTER TABLE ledger ADD COLUMN trace_id TEXT',
+      'ALTER TABLE ledger ADD COLUMN audio_input_tokens BIGINT',
+      'ALTER TABLE ledger ADD COLUMN audio_output_tokens BIGINT',
+      'ALTER TABLE ledger ADD COLUMN image_input_tokens BIGINT',
+      'ALTER TABLE ledger ADD COLUMN image_output_tokens BIGINT',
+      'ALTER TABLE ledger ADD COLUMN long_cache_write_tokens BIGINT',
+      'ALTER TABLE ledger ADD COLUMN search_units BIGINT',
+      // One index, in the order in which rows come: a commit dirties one page of it however many keys took
+      // part, and it holds all that the sums of budgets ask for.
+      'DROP INDEX ledger_of_key',
+      'CREATE INDEX ledger_in_time ON ledger (tenant_id, at_ms, cost_micros, key_id, team, end_user, route, target)',
+    ],
+  },
 ];

@@ -60,8 +60,8 @@ export function costMicros(usage: Usage, price: Price): Micros {
     parts.audioOutput +
     parts.imageOutput +
     parts.searches;
-  // What binary fractions add is taken back before rounding up: 0.1 * 30 must not become 4.
-  return Math.ceil(micros - Math.max(1e-6, micros * 1e-12));
+  // What binary fractions add is taken back before rounding up: 0.1 * 30 must not become 4, and -0 not be stored.
+  return Math.ceil(micros - Math.max(1e-6, micros * 1e-12)) || 0;
 }
 
 /**
