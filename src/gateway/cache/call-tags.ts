@@ -1,0 +1,18 @@
+import type { CallOrigin } from '../model-call.ts';
+import { ownTag } from './cache-selection.ts';
+
+/** Tags of one entry at most; an answer from 100 passages has one for each document and some beside. */
+const MAX_TAGS = 200;
+const LONGEST_TAG = 500;
+
+/**
+ * What naming will forget an answer: the tags of the request and of the key, as stores know them.
+ * @returns undefined where they are too many or too long: what cannot be forgotten must not be kept.
+ */
+export function callTags({ principal, tags: asked = [] }: CallOrigin): string[] | undefined {
+  const own = principal.tags ?? [];
+  if (asked.length + own.length === 0) return [];
+  const tags = new Set([...asked, ...own]);
+  if (tags.size > MAX_TAGS || [...tags].some((tag) => tag.length > LONGEST_TAG)) return undefined;
+  return [...tags].map((tag) => ownTag(principal.tenantId, tag));
+}
