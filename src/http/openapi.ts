@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { indexRequestSchema, indexResponseSchema, searchRequestSchema } from './contract/documents.ts';
-import { createKeySchema, keySchema, newKeySchema, usageQuerySchema, usageResponseSchema } from './contract/keys.ts';
+import { createKeySchema, keySchema, newKeySchema } from './contract/keys.ts';
 import { chatRequestSchema, embeddingsRequestSchema, errorSchema, modelSchema } from './contract/models.ts';
 import { queryRequestSchema, queryResponseSchema } from './contract/query.ts';
+import { usageExportQuerySchema, usageQuerySchema, usageResponseSchema } from './contract/usage.ts';
 
 interface Operation {
   method: 'get' | 'post' | 'delete';
@@ -127,9 +128,17 @@ const OPERATIONS: readonly Operation[] = [
     method: 'get',
     path: '/v1/usage',
     tag: 'Keys',
-    summary: 'Usage and cost, by key, route, target or end user',
+    summary: 'Usage and cost, by team, key, user, route, target, model or day, or by two of them',
     query: usageQuerySchema,
     answer: usageResponseSchema,
+  },
+  {
+    method: 'get',
+    path: '/v1/usage/export',
+    tag: 'Keys',
+    summary: 'The ledger of a period, as CSV, JSON lines or JSON',
+    query: usageExportQuerySchema,
+    media: 'text',
   },
   { method: 'get', path: '/health', tag: 'Operations', summary: 'The process is alive', open: true },
   { method: 'get', path: '/ready', tag: 'Operations', summary: 'The process can serve', open: true },

@@ -48,25 +48,3 @@ export const keySchema = z.object({
 
 /** A new key; `key` is shown this once. */
 export const newKeySchema = keySchema.extend({ key: z.string() });
-
-/** Query of `GET /v1/usage`. */
-export const usageQuerySchema = z.object({
-  by: z.enum(['key', 'route', 'target', 'user']).default('route'),
-  from: z.iso.datetime({ offset: true }).optional(),
-  to: z.iso.datetime({ offset: true }).optional(),
-});
-
-export const usageResponseSchema = z.object({
-  from: z.string(),
-  to: z.string(),
-  groups: z.array(
-    z.object({
-      group: z.string(),
-      requests: z.int(),
-      input_tokens: z.int(),
-      output_tokens: z.int(),
-      cost_usd: z.string().describe('Dollars, six places.'),
-      unpriced_requests: z.int(),
-    }),
-  ),
-});
