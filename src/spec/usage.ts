@@ -1,6 +1,6 @@
 /**
- * What one call used, in tokens. The four token counts of a call are disjoint where priced:
- * `inputTokens` includes `cachedInputTokens` and `cacheWriteTokens`; `outputTokens` includes `reasoningTokens`.
+ * What one call used, in tokens. `inputTokens` and `outputTokens` are wholes, every other count is a part of one
+ * of them; a price counts each token once, in its part.
  */
 export interface Usage {
   inputTokens: number;
@@ -18,7 +18,7 @@ export interface Usage {
   imageOutputTokens?: number;
   /** Part of cacheWriteTokens kept for an hour, which costs more. */
   longCacheWriteTokens?: number;
-  /** Searches that a rerank call is billed by. */
+  /** Searches that a call is billed by: of a rerank, or of a search tool that the vendor runs. */
   searchUnits?: number;
   /** `reported` by the upstream, or `estimated` by us where it stayed silent. */
   basis: 'reported' | 'estimated';
