@@ -1,9 +1,9 @@
 import type { ModelAnswer } from '../gateway/model-call.ts';
 import type { StreamFrame } from '../ports/provider.ts';
 import type { SekishoError } from '../spec/errors.ts';
-import { dollars, type Micros } from '../spec/money.ts';
 import type { ChatDialect } from './dialects/dialect.ts';
 import type { HttpContext } from './http-context.ts';
+import { modelHeaders } from './model-headers.ts';
 import type { JsonBody } from './read-body.ts';
 import { STREAM_HEADERS, streamBody } from './stream-body.ts';
 
@@ -19,15 +19,8 @@ export interface ChatAnswering {
  * encoded. A stream that breaks ends with the dialect's error event and without its terminator.
  */
 export function answerChat(context: HttpContext, { dialect, body, answer, streams }: ChatAnswering): Response {
-  const { facts } = answer;
-  const route = facts.route;
-  const encoding = { route, request: body.json };
-  const headers: Record<string, string> = {
-    'x-sekisho-request-id': context.get('requestId'),
-    'x-sekisho-route': headerValue(route),
-    'x-sekisho-target': headerValue(facts.target),
-    'x-sekisho-cache': 'miss',
-  };
+  const encoding = { route: answer.facts.route, request: body.json };
+  const headers = modelHeaders(context, answer.facts);
   if (answer.kind === 'whole') {
     const { native } = answer.answer;
     const text =
@@ -35,12 +28,9 @@ export function answerChat(context: HttpContext, { dialect, body, answer, stream
         ? native.text
         : JSON.stringify(dialect.encodeResult(answer.answer.result(), encoding));
     headers['content-type'] = 'application/json';
-    costHeader(headers, answer.facts.costMicros);
-    headers['x-sekisho-overhead-ms'] = facts.overheadMs().toFixed(2);
     return new Response(text, { headers });
   }
 
-  headers['x-sekisho-overhead-ms'] = facts.overheadMs().toFixed(2);
   streams.streamOpened();
   const language = context.get('language');
   const requestId = context.get('requestId');
@@ -78,14 +68,4 @@ async function* renderFrames(
   }
   // Passed-through bytes bring their own terminator.
   if (!passedThrough && finished) yield utf8.encode(encoder.end());
-}
-
-/** Adds the cost in dollars where the model has a price: an unknown price is not a cost of zero. */
-export function costHeader(headers: Record<string, string>, cost: Micros | null): void {
-  if (cost !== null) headers['x-sekisho-cost-usd'] = dollars(cost);
-}
-
-/** A name as a header value: header values are bytes of ISO 8859-1, so anything else is percent-encoded. */
-export function headerValue(name: string): string {
-  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
 }

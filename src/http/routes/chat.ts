@@ -1,8 +1,9 @@
 import { Hono } from 'hono';
 import type { ModelAnswer, ModelCall, ModelGateway } from '../../gateway/model-call.ts';
 import { answerChat, type ChatAnswering } from '../answer-chat.ts';
+import { callHeaders } from '../call-headers.ts';
 import type { ChatDialect } from '../dialects/dialect.ts';
-import type { HttpContext, HttpEnv } from '../http-context.ts';
+import type { HttpEnv } from '../http-context.ts';
 import { readJson } from '../read-body.ts';
 
 export interface ChatRouteDeps {
@@ -13,9 +14,6 @@ export interface ChatRouteDeps {
 }
 
 const COLLECTION_MODEL = /^rag\/(.+)$/;
-
-/** Headers of the caller that belong to an upstream's dialect and carry no credential. */
-const FORWARDED = ['anthropic-beta', 'anthropic-version', 'openai-beta'];
 
 /** The chat endpoints: one per dialect, all on the same road. */
 export function chatRoutes(
@@ -28,16 +26,12 @@ export function chatRoutes(
       const body = await readJson(context);
       const { route, stream, endUser } = dialect.check(body.json);
       const call: ModelCall = {
-        requestId: context.get('requestId'),
-        principal: context.get('principal'),
-        startedMs: context.get('startedMs'),
+        ...callHeaders(context),
         route,
-        signal: context.req.raw.signal,
         stream,
         request: () => dialect.decode(body.json),
         native: { wire: dialect.wire, text: body.text, json: body.json },
         ...(endUser !== undefined && { endUser }),
-        ...forwarded(context),
       };
       const collection = COLLECTION_MODEL.exec(route)?.[1];
       const answer =
@@ -46,13 +40,4 @@ export function chatRoutes(
     });
   }
   return app;
-}
-
-function forwarded(context: HttpContext): Pick<ModelCall, 'forwardHeaders'> {
-  let headers: Record<string, string> | undefined;
-  for (const name of FORWARDED) {
-    const value = context.req.header(name);
-    if (value !== undefined && value.length <= 1_000) (headers ??= {})[name] = value;
-  }
-  return headers === undefined ? {} : { forwardHeaders: headers };
 }
