@@ -1,147 +1,228 @@
-import type { Clock } from '../lib/clock.ts';
-import type { CounterStore, CounterTake } from '../ports/counter-store.ts';
-import { SekishoError } from '../spec/errors.ts';
+import type { CounterStore } from '../ports/counter-store.ts';
+import { SekishoError, toSekishoError } from '../spec/errors.ts';
+import type { LimitBook, LimitMeasure, LimitScope } from '../spec/limits.ts';
 import { costMicros, type Micros, type Price } from '../spec/money.ts';
-import type { Principal } from '../spec/principal.ts';
 import { noUsage } from '../spec/usage.ts';
-import type { Ledger } from './ledger.ts';
-import type { Plan } from './route-book.ts';
+import { limitHeaders } from './admission/limit-headers.ts';
+import { createMeasuresOf } from './admission/measures.ts';
+import { createPeriodsOf } from './admission/period.ts';
+import { plannedTakes, settlementsOf, type Expected, type PlannedTake } from './admission/planned-take.ts';
+import { refusal } from './admission/refusal.ts';
+import { createRenewal, type Renewal } from './admission/renewal.ts';
+import { createSeededTake, type SpentLedger } from './admission/seeding.ts';
+import { createSubjectsOf, targetSubject, type AdmissionCall, type Subject } from './admission/subjects.ts';
 
 /** Taken before the call, corrected once after it. */
 export interface Reservation {
-  /** What is left of each limit, for the x-ratelimit headers; absent where the key has no such limit. */
-  remaining: { requests?: number; tokens?: number };
-  /** Gives back what was not used and takes what was used beyond the estimate. Call once. */
-  settle(used: { tokens: number; costMicros: Micros }): Promise<void>;
+  /** The x-ratelimit headers of the scarcest limits; empty where there is none. */
+  headers: readonly (readonly [string, string])[];
+  /**
+   * Gives back what was not used and takes what was used beyond the estimate. A call that failed used nothing.
+   * Never rejects; the second call and every later one change nothing.
+   */
+  settle(used: Expected): Promise<void>;
 }
 
+/** What a call may use at most, as far as its request tells. */
 export interface Estimate {
   inputTokens: number;
   maxOutputTokens: number;
+  /** Of a rerank call. */
+  searchUnits?: number;
+}
+
+/** As much of a target as money needs. */
+export interface PricedTarget {
+  name: string;
+  price?: Price;
+}
+
+/** A limit in shadow mode that would have refused a call. */
+export interface ShadowRefusal {
+  scope: LimitScope;
+  name: string;
+  counts: LimitMeasure;
+  window?: string;
+  limit: number;
 }
 
 export interface Admission {
   /**
-   * Reserves every limit and the budget of the key in one atomic step, all or nothing.
-   * @throws SekishoError rate_limited (with the time after which to try again), budget_exhausted, unpriced_model.
+   * Reserves every limit and budget that the call counts towards in one atomic step, all or nothing: those of
+   * its key, end user, team, tenant and route. Without any it costs nothing, and the estimate is not made.
+   * @throws SekishoError rate_limited, budget_exhausted (naming the limit and whose it is, with the time after
+   * which to try again), unpriced_model, storage_unavailable.
    */
-  admit(principal: Principal, plan: Plan, estimateOf: () => Estimate): Promise<Reservation>;
+  admit(
+    call: AdmissionCall,
+    plan: { targets: readonly PricedTarget[] },
+    estimateOf: () => Estimate,
+  ): Promise<Reservation>;
+  /**
+   * Reserves the limits of one target for one attempt; undefined, at no cost, where it has none.
+   * @throws SekishoError overloaded, which is a reason to try another target; unpriced_model, storage_unavailable.
+   */
+  admitTarget(target: PricedTarget, estimateOf: () => Estimate): Promise<Reservation> | undefined;
+  /** Ends the renewal of open reservations; their leases end by themselves. */
+  close(): void;
 }
 
-const MINUTE_MS = 60_000;
-const FREE: Reservation = { remaining: {}, settle: () => Promise.resolve() };
+export interface AdmissionOptions {
+  counters: CounterStore;
+  ledger: SpentLedger;
+  limitsOf: LimitBook['limitsOf'];
+  /** How long what an abandoned call held stays held. Default 15 s; open calls renew theirs. */
+  leaseMs?: number;
+  /**
+   * What becomes of calls under limits without money while the counters do not answer: this process counts them
+   * alone, in `fallback`, or they are refused. A budget that is in force always refuses then.
+   */
+  whenDown?: 'count-alone' | 'refuse';
+  fallback?: CounterStore;
+  onShadow?: (refused: ShadowRefusal, call: AdmissionCall | undefined) => void;
+  /** Told of each call that met counters which did not answer. */
+  onStoreDown?: (error: SekishoError) => void;
+}
 
-/** Limits and budgets of keys over shared counters; the money already spent is read from the ledger once per month. */
-export function createAdmission(options: { counters: CounterStore; ledger: Ledger; clock: Clock }): Admission {
-  const { counters, ledger, clock } = options;
-  const monthOf = createMonthOf();
-  const seeded = new Map<string, Promise<void>>();
+const DEFAULT_LEASE_MS = 15_000;
+const FREE: Reservation = { headers: [], settle: () => Promise.resolve() };
 
-  /** Budgets live in the counters; what the ledger knows of the month goes in before the first take. */
-  function seedBudget(principal: Principal, month: string): Promise<void> {
-    const key = `budget:${principal.keyId}`;
-    const known = seeded.get(`${key}:${month}`);
-    if (known !== undefined) return known;
-    const seeding = ledger
-      .spentMicros(principal.keyId, Date.parse(`${month}-01T00:00:00Z`))
-      .then((spent) => counters.correct([{ key: `${key}:${month}`, amount: spent, limit: 1 }], clock.nowMs()));
-    seeded.set(`${key}:${month}`, seeding);
-    seeding.catch(() => seeded.delete(`${key}:${month}`));
-    return seeding;
+/** A store to take from, with what belongs to it. */
+interface Book {
+  counters: CounterStore;
+  take: ReturnType<typeof createSeededTake>;
+  renewal: Renewal;
+}
+
+/** Limits and budgets over shared counters; what was spent before the counters knew is read from the ledger. */
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { leaseMs = DEFAULT_LEASE_MS } = options;
+  const measuresOf = createMeasuresOf();
+  const subjectsOf = createSubjectsOf(options.limitsOf, measuresOf);
+  const periodsOf = createPeriodsOf();
+  const bookOf = (counters: CounterStore): Book => ({
+    counters,
+    take: createSeededTake(counters, options.ledger),
+    renewal: createRenewal(counters, leaseMs),
+  });
+  const shared = bookOf(options.counters);
+  const alone = options.fallback && options.whenDown !== 'refuse' ? bookOf(options.fallback) : undefined;
+  const free = Promise.resolve(FREE);
+  const idPrefix = `res_${crypto.randomUUID()}_`;
+  let ids = 0;
+
+  async function reserve(planned: PlannedTake[], call: AdmissionCall | undefined): Promise<Reservation> {
+    if (planned.length === 0) return FREE;
+    try {
+      return await takeFrom(shared, planned, call);
+    } catch (thrown) {
+      const error = toSekishoError(thrown);
+      if (error.code !== 'storage_unavailable') throw error;
+      options.onStoreDown?.(error);
+      // Money cannot be counted alone: every replica would spend the whole budget.
+      const enforced = planned.filter(({ take }) => take.mode === 'enforce');
+      if (enforced.some(({ period }) => period !== undefined)) throw error;
+      if (enforced.length === 0) return FREE;
+      if (alone === undefined) throw error;
+      return await takeFrom(
+        alone,
+        planned.filter(({ period }) => period === undefined),
+        call,
+      );
+    }
+  }
+
+  async function takeFrom(book: Book, planned: PlannedTake[], call: AdmissionCall | undefined): Promise<Reservation> {
+    const id = `${idPrefix}${(ids++).toString(36)}`;
+    const answer = await book.take({ id, leaseMs, takes: planned.map(({ take }) => take) }, planned);
+    const headers = limitHeaders(planned, answer);
+    if (answer.outcome === 'refused') {
+      const refused = planned[answer.index];
+      if (refused === undefined)
+        throw new SekishoError('internal', { cause: new Error('A limit refused that is none.') });
+      throw refusal(refused, { retryAfterMs: answer.retryAfterMs, nowMs: book.counters.nowMs(), headers });
+    }
+    for (const index of answer.shadowRefused) observed(planned[index], call);
+    const held = planned.some(({ take }) => take.windowMs === undefined);
+    if (held) book.renewal.opened(id);
+    let settled: Promise<void> | undefined;
+    return {
+      headers,
+      settle: (used) => {
+        settled ??= settle(book, id, planned, used);
+        return settled;
+      },
+    };
+  }
+
+  async function settle(book: Book, id: string, planned: PlannedTake[], used: Expected): Promise<void> {
+    book.renewal.closed(id);
+    const settlements = settlementsOf(planned, used);
+    if (settlements.length === 0) return;
+    // The answer is made and in the ledger; what the counters miss of it, its lease gives back.
+    await book.counters
+      .settle(id, settlements)
+      .catch((thrown: unknown) => options.onStoreDown?.(toSekishoError(thrown)));
+  }
+
+  function observed(each: PlannedTake | undefined, call: AdmissionCall | undefined): void {
+    if (each === undefined) return;
+    const { scope, name } = each.subject;
+    const { counts, window, limit } = each.measure;
+    options.onShadow?.({ scope, name, counts, limit, ...(window !== undefined && { window }) }, call);
+  }
+
+  /** The takes of subjects, with money by the dearest of the targets. */
+  function plan(subjects: Subject[], targets: readonly PricedTarget[], estimate: Estimate): PlannedTake[] {
+    let cost: Micros | undefined = 0;
+    if (subjects.some(({ measures }) => measures.hasCost)) {
+      const unpriced = targets.find(({ price }) => price === undefined);
+      const strict = subjects.some(({ measures }) => measures.hasCost && measures.mode === 'enforce');
+      if (unpriced !== undefined && strict) {
+        throw new SekishoError('unpriced_model', { values: { model: unpriced.name } });
+      }
+      cost = Math.max(0, ...targets.map(({ price }) => (price === undefined ? 0 : dearest(estimate, price))));
+    }
+    const tokens = estimate.inputTokens + estimate.maxOutputTokens;
+    return plannedTakes(subjects, { tokens, costMicros: cost }, periodsOf(options.counters.nowMs()));
   }
 
   return {
-    admit: async (principal, plan, estimateOf) => {
-      const { requestsPerMinute, tokensPerMinute, concurrency, budgetMicros } = principal.limits;
-      if (
-        requestsPerMinute === undefined &&
-        tokensPerMinute === undefined &&
-        concurrency === undefined &&
-        budgetMicros === undefined
-      ) {
-        return FREE;
-      }
-      const estimate = estimateOf();
-      const tokens = estimate.inputTokens + estimate.maxOutputTokens;
-      const takes: (CounterTake & { name: 'requests' | 'tokens' | 'concurrency' | 'budget' })[] = [];
-      const { keyId } = principal;
-      if (requestsPerMinute !== undefined) {
-        takes.push({ name: 'requests', key: `rpm:${keyId}`, amount: 1, limit: requestsPerMinute, windowMs: MINUTE_MS });
-      }
-      if (tokensPerMinute !== undefined) {
-        // A call larger than the whole limit may pass alone: its true size is settled afterwards.
-        const amount = Math.min(tokens, tokensPerMinute);
-        takes.push({ name: 'tokens', key: `tpm:${keyId}`, amount, limit: tokensPerMinute, windowMs: MINUTE_MS });
-      }
-      if (concurrency !== undefined) {
-        takes.push({ name: 'concurrency', key: `open:${keyId}`, amount: 1, limit: concurrency });
-      }
-      if (budgetMicros !== undefined) {
-        const month = monthOf(clock.nowMs());
-        await seedBudget(principal, month);
-        const amount = dearest(plan, estimate);
-        takes.push({ name: 'budget', key: `budget:${keyId}:${month}`, amount, limit: budgetMicros });
-      }
-
-      const answer = await counters.take(takes, clock.nowMs());
-      if (!answer.allowed)
-        throw refusal(takes[answer.refusedIndex ?? 0]?.name ?? 'requests', principal, answer.retryAfterMs);
-
-      const remaining: Reservation['remaining'] = {};
-      takes.forEach((take, index) => {
-        const left = answer.remaining[index];
-        if (left !== undefined && (take.name === 'requests' || take.name === 'tokens')) remaining[take.name] = left;
-      });
-      return {
-        remaining,
-        settle: (used) => {
-          const after = { requests: 1, tokens: used.tokens, concurrency: 0, budget: used.costMicros };
-          const corrections = takes
-            .map((take) => ({ ...take, amount: after[take.name] - take.amount }))
-            .filter((take) => take.amount !== 0);
-          return corrections.length === 0 ? Promise.resolve() : counters.correct(corrections, clock.nowMs());
-        },
-      };
+    admit: (call, { targets }, estimateOf) => {
+      const subjects = subjectsOf(call);
+      return subjects === undefined ? free : reserveFor(subjects, targets, estimateOf, call);
+    },
+    admitTarget: (target, estimateOf) => {
+      const measures = measuresOf(options.limitsOf('target', target.name));
+      if (measures === undefined) return undefined;
+      return reserveFor([targetSubject(target.name, measures)], [target], estimateOf);
+    },
+    close: () => {
+      shared.renewal.close();
+      alone?.renewal.close();
     },
   };
+
+  async function reserveFor(
+    subjects: Subject[],
+    targets: readonly PricedTarget[],
+    estimateOf: () => Estimate,
+    call?: AdmissionCall,
+  ): Promise<Reservation> {
+    // A limit on requests or on calls at once needs no estimate, which costs a look at the whole prompt.
+    const needs = subjects.some(({ measures }) => measures.hasCost || measures.hasTokens);
+    const estimate = needs ? estimateOf() : { inputTokens: 0, maxOutputTokens: 0 };
+    return await reserve(plan(subjects, targets, estimate), call);
+  }
 }
 
-/** The calendar month in UTC, as 2026-11; made anew only when the day changes. */
-function createMonthOf(): (nowMs: number) => string {
-  let day = -1;
-  let month = '';
-  return (nowMs) => {
-    const today = Math.floor(nowMs / 86_400_000);
-    if (today !== day) {
-      day = today;
-      month = new Date(nowMs).toISOString().slice(0, 7);
-    }
-    return month;
+/** The most that an estimate can cost: its input may all be written to the upstream's prompt cache. */
+function dearest({ inputTokens, maxOutputTokens, searchUnits }: Estimate, price: Price): Micros {
+  const usage = {
+    ...noUsage(),
+    inputTokens,
+    outputTokens: maxOutputTokens,
+    ...(searchUnits !== undefined && { searchUnits }),
   };
-}
-
-/** The most that the plan can cost: the estimate at its dearest target. */
-function dearest(plan: Plan, estimate: Estimate): Micros {
-  const usage = { ...noUsage(), inputTokens: estimate.inputTokens, outputTokens: estimate.maxOutputTokens };
-  return Math.max(...plan.targets.map((target) => costMicros(usage, knownPrice(target))));
-}
-
-function knownPrice(target: { name: string; price?: Price }): Price {
-  if (target.price === undefined) throw new SekishoError('unpriced_model', { values: { model: target.name } });
-  return target.price;
-}
-
-function refusal(name: 'requests' | 'tokens' | 'concurrency' | 'budget', principal: Principal, retryAfterMs: number) {
-  if (name === 'budget') return new SekishoError('budget_exhausted');
-  const { requestsPerMinute, tokensPerMinute, concurrency } = principal.limits;
-  const limit = {
-    requests: `${requestsPerMinute} requests per minute`,
-    tokens: `${tokensPerMinute} tokens per minute`,
-    concurrency: `${concurrency} calls at once`,
-  }[name];
-  const waitMs = Math.max(1_000, retryAfterMs);
-  return new SekishoError('rate_limited', {
-    values: { limit, seconds: Math.ceil(waitMs / 1_000) },
-    retryAfterMs: waitMs,
-  });
+  return Math.max(costMicros(usage, price), costMicros({ ...usage, cacheWriteTokens: inputTokens }, price));
 }

@@ -40,8 +40,8 @@ export const ERRORS = {
     status: 400,
     fault: 'caller',
     retryable: false,
-    en: 'The prompt does not fit into the context window of the model.',
-    ja: 'プロンプトがモデルのコンテキスト長を超えています。',
+    en: 'The prompt does not fit into the context window of the model.[ It needs at least {tokens} tokens, and {limit} fit.]',
+    ja: 'プロンプトがモデルのコンテキスト長を超えています。[（少なくとも {tokens} トークン必要ですが、入るのは {limit} トークンです。）]',
   },
   content_refused: {
     status: 400,
@@ -68,15 +68,15 @@ export const ERRORS = {
     status: 402,
     fault: 'caller',
     retryable: false,
-    en: 'The budget of this key is used up for this period.',
-    ja: 'このキーの今期の予算を使い切りました。',
+    en: 'The budget of {whose} for this {period} is used up.',
+    ja: '{whose}の{period}の予算を使い切りました。',
   },
   unpriced_model: {
     status: 402,
     fault: 'caller',
     retryable: false,
-    en: 'The model "{model}" has no known price, and a key with a budget may not call it.',
-    ja: 'モデル「{model}」の価格が登録されていないため、予算付きのキーでは呼び出せません。',
+    en: 'The model "{model}" has no known price and may not be called where a budget is in force.',
+    ja: 'モデル「{model}」の価格が登録されていないため、予算が設定されている間は呼び出せません。',
   },
   forbidden: {
     status: 403,
@@ -141,6 +141,27 @@ export const ERRORS = {
     en: 'That is in conflict with what exists: {problem}',
     ja: '既存のものと矛盾します: {problem}',
   },
+  idempotency_in_progress: {
+    status: 409,
+    fault: 'caller',
+    retryable: true,
+    en: 'The first call with this Idempotency-Key is still being answered. Try again in {seconds} s.',
+    ja: 'この Idempotency-Key の最初の呼び出しはまだ処理中です。{seconds} 秒後にもう一度お試しください。',
+  },
+  idempotency_not_kept: {
+    status: 409,
+    fault: 'caller',
+    retryable: false,
+    en: 'The first call with this Idempotency-Key was answered, but its answer was larger than {limit} bytes and was not kept. To call again, send another key.',
+    ja: 'この Idempotency-Key の最初の呼び出しには回答済みですが、回答が {limit} バイトを超えたため保存されていません。もう一度呼び出すには別のキーを送ってください。',
+  },
+  idempotency_mismatch: {
+    status: 422,
+    fault: 'caller',
+    retryable: false,
+    en: 'This Idempotency-Key was first sent with another request. Send another key, or the same request.',
+    ja: 'この Idempotency-Key は最初に別のリクエストで使われました。別のキーを送るか、同じリクエストを送ってください。',
+  },
   body_too_large: {
     status: 413,
     fault: 'caller',
@@ -166,8 +187,15 @@ export const ERRORS = {
     status: 429,
     fault: 'caller',
     retryable: true,
-    en: 'The limit of this key is reached: {limit}. Try again in {seconds} s.',
-    ja: 'このキーの上限に達しました: {limit}。{seconds} 秒後にもう一度お試しください。',
+    en: 'The limit of {whose} is reached: {limit}. Try again in {seconds} s.',
+    ja: '{whose}の上限に達しました: {limit}。{seconds} 秒後にもう一度お試しください。',
+  },
+  route_conditions_unmet: {
+    status: 400,
+    fault: 'caller',
+    retryable: false,
+    en: 'No group of the route "{route}" takes this call: its conditions on model, tenant, team, tags or size do not hold.',
+    ja: 'ルート「{route}」にはこの呼び出しを受けるグループがありません（モデル、テナント、チーム、タグ、サイズの条件を満たしません）。',
   },
   caller_left: {
     status: 499,
@@ -239,6 +267,20 @@ export const ERRORS = {
     en: 'The upstream of "{target}" did not answer in time ({phase}).',
     ja: '「{target}」の上流が時間内に応答しませんでした（{phase}）。',
   },
+  no_healthy_target: {
+    status: 503,
+    fault: 'upstream',
+    retryable: true,
+    en: 'No target of "{route}" can be called now ({states}). Try again in {seconds} s.',
+    ja: '現在「{route}」の接続先はどれも呼び出せません（{states}）。{seconds} 秒後にもう一度お試しください。',
+  },
+  target_busy: {
+    status: 503,
+    fault: 'us',
+    retryable: true,
+    en: 'The target "{target}" has all of its {concurrency} calls in flight and no place to wait. Try again in {seconds} s.',
+    ja: '接続先「{target}」は同時呼び出し数の上限 {concurrency} に達しており、待ち行列にも空きがありません。{seconds} 秒後にもう一度お試しください。',
+  },
   storage_unavailable: {
     status: 503,
     fault: 'us',
@@ -258,14 +300,25 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 export type Language = 'en' | 'ja';
 
+/** A word of ours that stands in a message, in both languages. */
+export interface Wording {
+  en: string;
+  ja: string;
+}
+
+/** What fills the placeholders of a message. */
+export type ErrorValues = Record<string, string | number | Wording>;
+
 export interface ErrorOptions {
   /** What fills the placeholders of the message. Never secrets, never upstream bodies. */
-  values?: Record<string, string | number>;
+  values?: ErrorValues;
   /** For the log only. */
   cause?: unknown;
   /** The field at fault, as the dialects name it (`messages[0].role`). */
   param?: string;
   retryAfterMs?: number;
+  /** Headers that go with the error to the caller, as the x-ratelimit ones. */
+  headers?: readonly (readonly [string, string])[];
 }
 
 /** The one error that crosses rooms. Its message is English; `messageIn` gives either language. */
@@ -274,13 +327,14 @@ export class SekishoError extends Error {
   readonly status: number;
   readonly fault: Fault;
   readonly retryable: boolean;
-  readonly values: Record<string, string | number>;
+  readonly values: ErrorValues;
   readonly param: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly headers: readonly (readonly [string, string])[];
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     const row: ErrorRow = ERRORS[code];
-    super(fill(row.en, options.values ?? {}), { cause: options.cause });
+    super(fill(row.en, options.values ?? {}, 'en'), { cause: options.cause });
     this.name = 'SekishoError';
     this.code = code;
     this.status = row.status;
@@ -289,10 +343,11 @@ export class SekishoError extends Error {
     this.values = options.values ?? {};
     this.param = options.param;
     this.retryAfterMs = options.retryAfterMs;
+    this.headers = options.headers ?? [];
   }
 
   messageIn(language: Language): string {
-    return fill(ERRORS[this.code][language], this.values);
+    return fill(ERRORS[this.code][language], this.values, language);
   }
 }
 
@@ -307,6 +362,13 @@ export function toSekishoError(thrown: unknown): SekishoError {
   return new SekishoError('internal', { cause: thrown });
 }
 
-function fill(template: string, values: Record<string, string | number>): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? '?'));
+/** A part in square brackets stands only where all of its values are given. */
+function fill(template: string, values: ErrorValues, language: Language): string {
+  const complete = template.replace(/\[([^\]]*)\]/g, (_, part: string) =>
+    [...part.matchAll(/\{(\w+)\}/g)].every(([, name = '']) => values[name] !== undefined) ? part : '',
+  );
+  return complete.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = values[name] ?? '?';
+    return typeof value === 'object' ? value[language] : String(value);
+  });
 }
