@@ -1,5 +1,5 @@
 import type { Provider } from '../ports/provider.ts';
-import type { KnownModel } from './route-book.ts';
+import type { KnownModel } from './catalogue.ts';
 
 /** The models of one provider, as far as known; asks the upstream in the background. */
 export interface OfferedModels {
