@@ -82,7 +82,7 @@ export function answerKey(options: {
   const around = [
     ...sharers(scope, call),
     passed ? native.wire : 'vocabulary',
-    Object.entries(call.forwardHeaders ?? {}).sort(),
+    Object.entries(call.forwardHeaders ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
     targets,
   ];
   const hash = new Bun.CryptoHasher('sha256').update(JSON.stringify(around)).update(asked.text).digest('base64url');
