@@ -1,8 +1,9 @@
-import { isJsonObject, type JsonObject, type JsonValue } from '../../lib/json.ts';
+import type { JsonObject } from '../../lib/json.ts';
 import type { ChatRequest, Message, ToolChoice, ToolDefinition } from '../../spec/chat.ts';
 import { SekishoError } from '../../spec/errors.ts';
+import { closedSchema } from '../kit/closed-schema.ts';
 import { cacheControl, encodePart, type Unsupported } from './encode-content.ts';
-import { encodeThinking, MIN_BUDGET_TOKENS } from './thinking.ts';
+import { encodeThinking, MIN_BUDGET_TOKENS } from '../kit/claude-thinking.ts';
 
 /** The wire wants a limit on every answer; this one stands where the caller set none. */
 const DEFAULT_MAX_TOKENS = 8_192;
@@ -125,17 +126,4 @@ function choiceOf(choice: ToolChoice): JsonObject {
     default:
       return choice satisfies never;
   }
-}
-
-/** The wire wants every object of a schema closed; where the caller left it open, it is closed. */
-function closedSchema(schema: JsonObject): JsonObject {
-  const closed = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closedValue(value)]));
-  if (closed['type'] === 'object' && closed['additionalProperties'] === undefined)
-    closed['additionalProperties'] = false;
-  return closed;
-}
-
-function closedValue(value: JsonValue | undefined): JsonValue | undefined {
-  if (Array.isArray(value)) return value.map((each) => (isJsonObject(each) ? closedSchema(each) : each));
-  return isJsonObject(value) ? closedSchema(value) : value;
 }

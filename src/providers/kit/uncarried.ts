@@ -5,10 +5,7 @@ import { SekishoError } from '../../spec/errors.ts';
  * For what a wire cannot carry: refused in the caller's words, or left out and reported, as the call says.
  * @throws SekishoError unsupported_parameter, naming every one of them.
  */
-export function uncarried(
-  call: Pick<CallContext, 'target' | 'onUncarried'>,
-  parameters: readonly string[],
-): void {
+export function uncarried(call: Pick<CallContext, 'target' | 'onUncarried'>, parameters: readonly string[]): void {
   if (parameters.length === 0) return;
   if (call.onUncarried !== undefined) return call.onUncarried(parameters);
   throw new SekishoError('unsupported_parameter', {

@@ -47,6 +47,7 @@ export interface UpstreamCall {
 export interface JsonAnswer {
   json: JsonObject;
   text: string;
+  headers: Headers;
 }
 
 /** An event stream whose first data has arrived, in the first run. */
@@ -105,7 +106,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     try {
       const text = await readText(response, MAX_ANSWER_BYTES);
       const json = parseJson(text);
-      if (isJsonObject(json)) return { json, text };
+      if (isJsonObject(json)) return { json, text, headers: response.headers };
       throw broken(call.target, `not a JSON object: ${text.slice(0, 500)}`);
     } catch (thrown) {
       exchange.close();
