@@ -35,7 +35,12 @@ export function answerChat(context: HttpContext, { dialect, body, answer, stream
   const language = context.get('language');
   const requestId = context.get('requestId');
   const failed = (error: SekishoError): string => dialect.encodeStreamError(error, language, requestId);
-  const bytes = renderFrames(answer.frames, { dialect, encoding, failed });
+  const bytes = renderFrames(answer.frames, {
+    dialect,
+    encoding,
+    failed,
+    messageOf: (error) => error.messageIn(language),
+  });
   return new Response(streamBody(bytes, streams.streamClosed), { headers: { ...headers, ...STREAM_HEADERS } });
 }
 
@@ -45,6 +50,7 @@ async function* renderFrames(
     dialect: ChatDialect;
     encoding: Parameters<ChatDialect['streamEncoder']>[0];
     failed: (error: SekishoError) => string;
+    messageOf: (error: SekishoError) => string;
   },
 ): AsyncGenerator<Uint8Array> {
   const utf8 = new TextEncoder();
@@ -57,12 +63,12 @@ async function* renderFrames(
       yield frame.bytes;
     }
     const broken = frame.parts.find((part) => part.type === 'error');
+    const text = frame.bytes === undefined ? frame.parts.map((part) => encoder.encode(part)).join('') : '';
     if (broken !== undefined) {
-      yield utf8.encode(options.failed(broken.error));
+      const last = passedThrough ? undefined : encoder.fail?.(broken.error, options.messageOf(broken.error));
+      yield utf8.encode(text + (last ?? '') + options.failed(broken.error));
       return;
     }
-    if (frame.bytes !== undefined) continue;
-    const text = frame.parts.map((part) => encoder.encode(part)).join('');
     finished ||= frame.parts.some((part) => part.type === 'finish');
     if (text !== '') yield utf8.encode(text);
   }

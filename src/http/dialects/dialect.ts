@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../lib/json.ts';
 import type { ChatRequest, ChatResult, StreamPart } from '../../spec/chat.ts';
 import type { Language, SekishoError } from '../../spec/errors.ts';
-import type { Wire } from '../../spec/wire.ts';
+import type { BodyForm } from '../../spec/wire.ts';
 
 /** What an encoder of answers needs to know of the request. */
 export interface EncodeContext {
@@ -16,12 +16,14 @@ export interface StreamEncoder {
   encode(part: StreamPart): string;
   /** What ends a stream that went well; called once, after a finish part. */
   end(): string;
+  /** What a stream that breaks off says before the error event, in dialects that have more than one word for it. */
+  fail?(error: SekishoError, message: string): string;
 }
 
 /** One way in which callers speak: what they send, what they get, how they learn of errors. */
 export interface ChatDialect {
-  /** The wire whose targets take the caller's body as it is. */
-  wire: Wire;
+  /** The form of the caller's body; targets that take it get it as it is. */
+  wire: BodyForm;
   /** Cheap judgement of what every call needs: the model's name, whether to stream. @throws invalid_request. */
   check(json: JsonObject): { route: string; stream: boolean; endUser?: string };
   /** The request in the vocabulary. @throws invalid_request with the path of the problem. */
