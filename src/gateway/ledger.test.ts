@@ -188,7 +188,10 @@ describe('the export', () => {
 
   test('every entry once and in order, over pages and within one millisecond', async () => {
     await write(...Array.from({ length: 1_203 }, (_, index) => entry({ atMs: NOON + Math.floor(index / 400) })));
-    const ids = (await text('jsonl')).trimEnd().split('\n').map((line) => (JSON.parse(line) as { id: string }).id);
+    const ids = (await text('jsonl'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { id: string }).id);
     expect(ids).toHaveLength(1_203);
     expect(ids).toEqual([...new Set(ids)].sort());
     expect(JSON.parse(await text('json'))).toHaveLength(1_203);

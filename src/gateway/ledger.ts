@@ -142,7 +142,14 @@ export function createLedger(database: Database): Ledger {
         `SELECT * FROM ledger WHERE tenant_id = ? AND at_ms >= ? AND at_ms < ?
            ${after === undefined ? '' : 'AND (at_ms > ? OR id > ?)'}${sql}
          ORDER BY at_ms, id LIMIT ?`,
-        [tenantId, after?.atMs ?? fromMs, toMs, ...(after === undefined ? [] : [after.atMs, after.id]), ...params, limit],
+        [
+          tenantId,
+          after?.atMs ?? fromMs,
+          toMs,
+          ...(after === undefined ? [] : [after.atMs, after.id]),
+          ...params,
+          limit,
+        ],
       );
       return rows.map(entryOf);
     },

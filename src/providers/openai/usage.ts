@@ -19,7 +19,10 @@ export function decodeUsage(usage: JsonObject): Usage {
   const apart = thought !== undefined && thought > written ? written + thought : written;
   const outputTokens = Math.max(apart, total - inputTokens);
   const cached = Math.min(
-    tokensAt(input, 'cached_tokens') ?? tokensAt(usage, 'prompt_cache_hit_tokens') ?? tokensAt(usage, 'cached_tokens') ?? 0,
+    tokensAt(input, 'cached_tokens') ??
+      tokensAt(usage, 'prompt_cache_hit_tokens') ??
+      tokensAt(usage, 'cached_tokens') ??
+      0,
     inputTokens,
   );
   const decoded: Usage = {
