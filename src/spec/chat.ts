@@ -37,6 +37,8 @@ export interface Message {
   role: 'system' | 'user' | 'assistant';
   name?: string;
   parts: ContentPart[];
+  /** Kept when a history is trimmed. No wire carries it. */
+  pinned?: boolean;
 }
 
 export interface ToolDefinition {

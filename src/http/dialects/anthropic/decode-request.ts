@@ -1,5 +1,6 @@
 import { isJsonObject, numberAt, objectAt, stringAt, type JsonObject, type JsonValue } from '../../../lib/json.ts';
 import type { ChatRequest, Message, ToolChoice, ToolDefinition } from '../../../spec/chat.ts';
+import { pinOf } from '../pins.ts';
 import { optionalList, optionalNumber, requireObject, requireString, wrong } from '../read-request.ts';
 import { cacheOf, decodeContent } from './decode-content.ts';
 
@@ -63,7 +64,7 @@ function decodeMessage(value: JsonValue, index: number): Message {
   if (role !== 'user' && role !== 'assistant' && role !== 'system') {
     throw wrong(`${at}.role`, `"${role.slice(0, 40)}" is none of user, assistant, system`);
   }
-  return { role, parts: decodeContent(message['content'], `${at}.content`) };
+  return { role, parts: decodeContent(message['content'], `${at}.content`), ...pinOf(message) };
 }
 
 /** The vendor's own tools (web search, computer use) carry a type and no schema; nobody else can run them. */

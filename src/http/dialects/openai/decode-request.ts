@@ -8,6 +8,7 @@ import type {
   ToolChoice,
   ToolDefinition,
 } from '../../../spec/chat.ts';
+import { pinOf } from '../pins.ts';
 import { optionalList, optionalNumber, requireObject, requireString, wrong } from '../read-request.ts';
 
 /** Fields with a word in the vocabulary, or that only say how to answer. Everything else travels as `extra`. */
@@ -89,7 +90,7 @@ function decodeMessages(messages: readonly JsonValue[]): Message[] {
     const message = requireObject(value, at);
     const role = requireString(message['role'], `${at}.role`);
     const name = stringAt(message, 'name');
-    const named = name === undefined ? {} : { name };
+    const named = { ...(name !== undefined && { name }), ...pinOf(message) };
     if (role === 'system' || role === 'developer') {
       decoded.push({ role: 'system', ...named, parts: decodeContent(message['content'], `${at}.content`) });
     } else if (role === 'user') {
@@ -104,8 +105,10 @@ function decodeMessages(messages: readonly JsonValue[]): Message[] {
       };
       // The results of parallel calls belong into one turn.
       const last = decoded.at(-1);
-      if (last?.role === 'user' && last.parts.every((each) => each.type === 'tool-result')) last.parts.push(part);
-      else decoded.push({ role: 'user', parts: [part] });
+      if (last?.role === 'user' && last.parts.every((each) => each.type === 'tool-result')) {
+        last.parts.push(part);
+        Object.assign(last, pinOf(message));
+      } else decoded.push({ role: 'user', parts: [part], ...pinOf(message) });
     } else {
       throw wrong(`${at}.role`, `"${role.slice(0, 40)}" is none of system, developer, user, assistant, tool`);
     }
