@@ -18,6 +18,8 @@ export interface RedisConnectionOptions {
 /** One connection to one Redis, with a bound on every wait and a memory of whether Redis answers. */
 export interface RedisConnection {
   readonly prefix: string;
+  /** Longest time that one piece of work may take. */
+  readonly commandTimeoutMs: number;
   /** For what `run` cannot do; commands given to it directly have no bound of time. */
   readonly client: Redis;
   /**
@@ -130,6 +132,7 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
 
   return {
     prefix,
+    commandTimeoutMs,
     client,
     isUp: () => state === 'up',
     onUp: (listener) => void listeners.push(listener),
