@@ -7,7 +7,7 @@ import type { Price } from '../spec/money.ts';
 import type { Principal } from '../spec/principal.ts';
 import { createMemoryCounterStore } from '../stores/memory/memory-counter-store.ts';
 import { createAdmission, type AdmissionOptions, type ShadowRefusal } from './admission.ts';
-import type { SpentFilter } from './admission/subjects.ts';
+import type { SpentFilter } from './ledger.ts';
 
 const DOLLAR: Price = { inputPerMillion: 1, outputPerMillion: 1 };
 const DAY_MS = 86_400_000;

@@ -127,6 +127,10 @@ describe('what was spent', () => {
     expect(await ledger.spentMicros({ tenantId: 'ten_a' }, 0)).toBe(23);
     expect(await ledger.spentMicros({ tenantId: 'ten_nobody' }, 0)).toBe(0);
   });
+
+  test('on a target, by all tenants together', async () => {
+    expect(await ledger.spentMicros({ target: 'up/gpt' }, NOON - DAY_MS)).toBe(11);
+  });
 });
 
 describe('the report', () => {

@@ -36,7 +36,8 @@ export interface UsageRow {
 
 /** Whose spending is asked for; all that is given must hold. */
 export interface SpentFilter {
-  tenantId: TenantId;
+  /** Absent: of all tenants together, as a target's budget counts. */
+  tenantId?: TenantId;
   keyId?: KeyId;
   team?: string;
   endUser?: string;
@@ -91,16 +92,10 @@ export function createLedger(database: Database): Ledger {
     },
 
     spentMicros: async ({ tenantId, ...filter }, sinceMs) => {
-      const { sql, params } = conditions(filter);
-      const first = await firstMs(tenantId, sinceMs);
+      if (tenantId !== undefined) return await spentOf(tenantId, filter, sinceMs);
+      const tenants = await database.all<{ tenant_id: TenantId }>('SELECT DISTINCT tenant_id FROM ledger');
       let spent = 0;
-      for await (const [fromMs, toMs] of days(first, (await lastMs(tenantId)) + 1)) {
-        const rows = await database.all<{ spent: number | null }>(
-          `SELECT SUM(cost_micros) AS spent FROM ledger WHERE tenant_id = ? AND at_ms >= ? AND at_ms < ?${sql}`,
-          [tenantId, fromMs, toMs, ...params],
-        );
-        spent += Number(rows[0]?.spent ?? 0);
-      }
+      for (const each of tenants) spent += await spentOf(each.tenant_id, filter, sinceMs);
       return spent;
     },
 
@@ -154,6 +149,20 @@ export function createLedger(database: Database): Ledger {
       return rows.map(entryOf);
     },
   };
+
+  async function spentOf(tenantId: TenantId, filter: Omit<SpentFilter, 'tenantId'>, sinceMs: number): Promise<Micros> {
+    const { sql, params } = conditions(filter);
+    const first = await firstMs(tenantId, sinceMs);
+    let spent = 0;
+    for await (const [fromMs, toMs] of days(first, (await lastMs(tenantId)) + 1)) {
+      const rows = await database.all<{ spent: number | null }>(
+        `SELECT SUM(cost_micros) AS spent FROM ledger WHERE tenant_id = ? AND at_ms >= ? AND at_ms < ?${sql}`,
+        [tenantId, fromMs, toMs, ...params],
+      );
+      spent += Number(rows[0]?.spent ?? 0);
+    }
+    return spent;
+  }
 
   /** The time of the first entry since a time: empty days before it are not asked for. */
   async function firstMs(tenantId: TenantId, sinceMs: number): Promise<number> {

@@ -1,14 +1,10 @@
 import type { CounterAnswer, CounterReservation, CounterStore } from '../../ports/counter-store.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import type { Micros } from '../../spec/money.ts';
+import type { Ledger } from '../ledger.ts';
 import type { PlannedTake } from './planned-take.ts';
-import type { SpentFilter } from './subjects.ts';
 
 /** As much of the ledger as budgets need. */
-export interface SpentLedger {
-  /** Money spent since a time by the calls that match all that is given. */
-  spentMicros(filter: SpentFilter, sinceMs: number): Promise<Micros>;
-}
+export type SpentLedger = Pick<Ledger, 'spentMicros'>;
 
 /** A store that forgets a level each time that it is seeded does not keep anything. */
 const MAX_TRIES = 3;

@@ -1,6 +1,6 @@
-import type { TenantId } from '../../spec/ids.ts';
 import type { LimitBook, Limits, LimitScope } from '../../spec/limits.ts';
 import type { Principal } from '../../spec/principal.ts';
+import type { SpentFilter } from '../ledger.ts';
 import type { Measures } from './measures.ts';
 
 /** Whose use one call counts towards. */
@@ -9,17 +9,6 @@ export interface AdmissionCall {
   /** The public model name that was asked for. */
   route: string;
   endUser?: string;
-}
-
-/** The calls that a budget adds up in the ledger. */
-export interface SpentFilter {
-  /** Absent for a target, whose use by all tenants counts together. */
-  tenantId?: TenantId;
-  keyId?: Principal['keyId'];
-  team?: string;
-  endUser?: string;
-  route?: string;
-  target?: string;
 }
 
 /** One that has limits, with what they are. */
@@ -32,6 +21,7 @@ export interface Subject {
   /** Ends every counter key. */
   id: string;
   measures: Measures;
+  /** Whose spending in the ledger its budgets add up. */
   spent: SpentFilter;
 }
 
