@@ -10,6 +10,13 @@ const MAX_FETCHED = 20;
 /** What the fetched pictures of one call may weigh together. */
 const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 const IMAGE = /^image\/[a-z0-9.+-]+$/;
+/** How the pictures begin that every vendor takes; hosts often name them wrongly, or not at all. */
+const SIGNATURES: readonly (readonly [RegExp, string])[] = [
+  [/^\x89PNG\r\n\x1a\n/, 'image/png'],
+  [/^\xff\xd8\xff/, 'image/jpeg'],
+  [/^GIF8[79]a/, 'image/gif'],
+  [/^RIFF[^]{4}WEBP/, 'image/webp'],
+];
 
 /**
  * The request with every picture that it names by an http(s) address brought in as data, for wires that take
@@ -27,11 +34,13 @@ export async function inlineMedia(
   const found = new Map<string, string>();
   let total = 0;
   for (const url of urls) {
-    const { bytes, mediaType } = await fetchMedia(url, signal).catch((thrown: unknown) => {
+    const { bytes, mediaType: stated } = await fetchMedia(url, signal).catch((thrown: unknown) => {
       if (signal.aborted) throw new SekishoError('caller_left', { cause: thrown });
       const why = thrown instanceof GuardedFetchError ? thrown.message : 'the fetch failed';
       throw refused(`an image could not be fetched: ${why}`, thrown);
     });
+    const head = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
+    const mediaType = SIGNATURES.find(([begin]) => begin.test(head))?.[1] ?? stated;
     if (!IMAGE.test(mediaType)) throw refused('what an image URL points at is not an image');
     total += bytes.byteLength;
     if (total > MAX_TOTAL_BYTES) throw refused(`the images are larger than ${MAX_TOTAL_BYTES} bytes together`);

@@ -16,12 +16,15 @@ export interface ToldEvent {
 export interface PassingWire {
   /** Finds, in an event's bytes, everything that metering must look at; text of an answer never matches. */
   telling: RegExp;
+  /** True for the last event, which may tell something itself. */
   isEnd(data: string, event: JsonObject | undefined): boolean;
   tell(event: JsonObject): ToldEvent;
   finished(): boolean;
   /** The event that ends a stream, for an upstream that leaves it out. */
   endMark: Buffer;
 }
+
+const NOTHING: ToldEvent = { parts: [], hidden: false };
 
 /** Hands the events on as they came and parses only those that tell of usage, finish, an error or the end. */
 export function createPassingReader(target: string, wire: PassingWire): RunReader {
@@ -38,20 +41,20 @@ export function createPassingReader(target: string, wire: PassingWire): RunReade
       }
       const json = parseJson(data);
       const event = isJsonObject(json) ? json : undefined;
-      if (wire.isEnd(data, event)) {
-        ended = true;
-        passed.push(piece);
-        break;
-      }
-      if (event === undefined) {
+      const isEnd = wire.isEnd(data, event);
+      if (event === undefined && !isEnd) {
         parts.push({ type: 'error', error: brokenStream(target, 'an event was not a JSON object') });
         break;
       }
-      const told = wire.tell(event);
+      const told = event === undefined ? NOTHING : wire.tell(event);
       parts.push(...told.parts);
       // The caller is told of an error in our words, once.
       if (told.parts.at(-1)?.type === 'error') break;
       if (!told.hidden) passed.push(piece);
+      if (isEnd) {
+        ended = true;
+        break;
+      }
     }
     return { frame: frameOf(passed, parts), ended };
   }
