@@ -32,7 +32,7 @@ export interface AttemptRun<T, O = undefined> {
   /** Asks one target. Resolves when the answer has begun; the signal is aborted when it is of no use any more. */
   call: (target: ResolvedTarget, signal: AbortSignal) => Promise<T>;
   /** Takes what the limits of one target ask for. @throws SekishoError rate_limited, budget_exhausted: the next target's turn. */
-  admitTarget?: (target: ResolvedTarget) => Promise<TargetReservation | undefined>;
+  admitTarget?: (target: ResolvedTarget) => Promise<TargetReservation | undefined> | undefined;
   /** Lets go of an answer that came when another one had already won. */
   discard?: (value: T) => void;
 }
@@ -171,7 +171,8 @@ export function createAttempts<O = undefined>(deps: {
       return { kind: 'failed', error: unhealthy(run.plan) };
     }
     try {
-      reservation = await run.admitTarget?.(target);
+      const admitting = run.admitTarget?.(target);
+      if (admitting !== undefined) reservation = await admitting;
     } catch (thrown) {
       release();
       return { kind: 'failed', error: toSekishoError(thrown) };

@@ -89,13 +89,15 @@ const MAX_EVICTION_MS = 300_000;
 const MAX_SLOWDOWN = 20;
 /** What a call to a place that an active check has found silent should wait before it asks again. */
 const SILENT_RETRY_MS = 1_000;
+/** Refusals that only an upstream in good health gives. */
+const ANSWERS: ReadonlySet<ErrorCode> = new Set(['upstream_rejected', 'content_refused']);
 
 /**
  * What is known of the health of targets, from the calls that went there.
  *
  * A failure counts where it is the upstream's fault: 429, 5xx, unreachable, timeout, broken answer, refused credential,
- * unknown model; each of them says that the next call will most likely fare no better. A refusal of the caller's request
- * is an answer and counts as success. A caller who left, and our own failures, count for nothing.
+ * unknown model; each of them says that the next call will most likely fare no better. An upstream's refusal of the
+ * caller's request is an answer and counts as success. A caller who left, and our own failures, count for nothing.
  *
  * The breaker opens from `failureShare` on, stays open for `openMs` (or the upstream's Retry-After, where longer), then
  * lets one call at a time through until one of them is answered.
@@ -151,7 +153,7 @@ export function createTargetHealth(options: {
     options.onChange?.(state.key, to);
   }
 
-  function open(state: TargetState, nowMs: number): void {
+  function openBreaker(state: TargetState, nowMs: number): void {
     state.openUntilMs = Math.max(nowMs + options.policy().openMs, state.evictedUntilMs);
     change(state, 'open');
   }
@@ -179,7 +181,7 @@ export function createTargetHealth(options: {
     const { failureShare, minimumCalls } = options.policy();
     const counts = countsOf(state);
     const calls = counts.calls(nowMs);
-    if (calls >= minimumCalls && counts.marked(nowMs) >= failureShare * calls) open(state, nowMs);
+    if (calls >= minimumCalls && counts.marked(nowMs) >= failureShare * calls) openBreaker(state, nowMs);
   }
 
   function visit(state: TargetState, isProbe: boolean): Visit {
@@ -207,9 +209,9 @@ export function createTargetHealth(options: {
           }
           // An answer that broke off was counted as a call when it began.
           counts.add(nowMs, begun ? 0 : 1, 1);
-          if (isProbe) reopen(state, nowMs);
+          if (isProbe) openBreaker(state, nowMs);
           else if (state.state === 'closed') judge(state, nowMs);
-        } else if (!begun && error.fault === 'caller' && error.code !== 'caller_left') {
+        } else if (!begun && ANSWERS.has(error.code)) {
           counts.add(nowMs, 1, 0);
           if (isProbe) close(state);
         }
@@ -221,11 +223,6 @@ export function createTargetHealth(options: {
         if (isProbe) state.probing = false;
       },
     };
-  }
-
-  function reopen(state: TargetState, nowMs: number): void {
-    state.openUntilMs = Math.max(nowMs + options.policy().openMs, state.evictedUntilMs);
-    change(state, 'open');
   }
 
   return {
