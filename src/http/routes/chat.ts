@@ -4,6 +4,7 @@ import { answerChat, type ChatAnswering } from '../answer-chat.ts';
 import { callHeaders } from '../call-headers.ts';
 import type { ChatDialect } from '../dialects/dialect.ts';
 import type { HttpEnv } from '../http-context.ts';
+import { withoutPins } from '../dialects/pins.ts';
 import { readJson } from '../read-body.ts';
 
 export interface ChatRouteDeps {
@@ -30,7 +31,7 @@ export function chatRoutes(
         route,
         stream,
         request: () => dialect.decode(body.json),
-        native: { wire: dialect.wire, text: body.text, json: body.json },
+        native: { wire: dialect.wire, ...withoutPins(body) },
         ...(endUser !== undefined && { endUser }),
       };
       const collection = COLLECTION_MODEL.exec(route)?.[1];

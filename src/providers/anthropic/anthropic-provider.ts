@@ -7,6 +7,7 @@ import { bearsData } from '../kit/bears-data.ts';
 import { createDecodingReader } from '../kit/decoding-reader.ts';
 import { answeredText, estimateUsage } from '../kit/estimate-usage.ts';
 import type { Reach } from '../kit/reach.ts';
+import { passedDecoder } from '../kit/passed-decoder.ts';
 import { createPassingReader } from '../kit/passing-reader.ts';
 import { streamFrames } from '../kit/stream-frames.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
@@ -86,11 +87,13 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
         return { wire: 'anthropic', frames: wholeAsFrames((await answerOf(call, opened)).result()) };
       }
       const estimate = (answered: string) => estimateUsage(call.request, answered);
-      const reader =
-        call.native?.wire === 'anthropic'
-          ? createPassingReader(target, createPassing(target))
-          : createDecodingReader(target, createEventDecoder(target, nowMs), estimate);
-      return { wire: 'anthropic', frames: streamFrames(opened, target, reader) };
+      if (call.native?.wire !== 'anthropic') {
+        const reader = createDecodingReader(target, createEventDecoder(target, nowMs), estimate);
+        return { wire: 'anthropic', frames: streamFrames(opened, target, reader) };
+      }
+      const reader = createPassingReader(target, createPassing(target));
+      const decoder = passedDecoder(() => createEventDecoder(target, nowMs));
+      return { wire: 'anthropic', frames: streamFrames(opened, target, reader), decoder };
     },
 
     listModels: async (signal) => {
@@ -106,8 +109,8 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
 
 /** The caller's body with the target's model name, or one from the vocabulary. */
 function chatBody(call: ChatCall, stream: boolean): string {
-  const { native, model, target } = call;
-  if (native?.wire !== 'anthropic') return JSON.stringify(encodeChatRequest(call.request(), { model, target, stream }));
+  const { native, model } = call;
+  if (native?.wire !== 'anthropic') return JSON.stringify(encodeChatRequest(call.request(), { ...call, stream }));
   // Also where the name is the same already: of several `model` fields the upstream might read another one.
   return spliceJson(native.text, { model: JSON.stringify(model) });
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../lib/json.ts';
+import type { CallContext } from '../../ports/provider.ts';
 import type { ChatRequest, Message, ToolChoice, ToolDefinition } from '../../spec/chat.ts';
-import { SekishoError } from '../../spec/errors.ts';
+import { uncarried } from '../kit/uncarried.ts';
 import { closedSchema } from '../kit/closed-schema.ts';
 import { cacheControl, encodePart, type Unsupported } from './encode-content.ts';
 import { encodeThinking, MIN_BUDGET_TOKENS } from '../kit/claude-thinking.ts';
@@ -25,11 +26,12 @@ const HINTS = new Set([
  * A request in the words of the Anthropic wire (docs.anthropic.com/en/api/messages). System messages, wherever
  * they stand, become the system prompt; neighbours of the same role become one message; names of speakers are
  * left out.
- * @throws SekishoError unsupported_parameter naming everything that the wire cannot carry.
+ * @throws SekishoError unsupported_parameter naming everything that the wire cannot carry, unless the call leaves
+ * it out.
  */
 export function encodeChatRequest(
   request: ChatRequest,
-  options: { model: string; target: string; stream: boolean },
+  options: Pick<CallContext, 'model' | 'target' | 'onUncarried'> & { stream: boolean },
 ): JsonObject {
   const unsupported: Unsupported = new Set();
   const extra: JsonObject = {};
@@ -40,12 +42,16 @@ export function encodeChatRequest(
   if (request.seed !== undefined) unsupported.add('seed');
   if (request.presencePenalty) unsupported.add('presence_penalty');
   if (request.frequencyPenalty) unsupported.add('frequency_penalty');
-  if (request.temperature !== undefined && request.temperature > 1) unsupported.add('temperature above 1');
+  const tooHot = (request.temperature ?? 0) > 1;
+  if (tooHot) unsupported.add('temperature above 1');
   if (request.responseFormat?.type === 'json') unsupported.add('response_format of type json_object');
 
-  const { thinking, effort, budgetTokens } = encodeThinking(options.model, request.reasoning);
+  const wish = encodeThinking(options.model, request.reasoning);
+  const { effort, budgetTokens } = wish;
   const maxTokens = request.maxOutputTokens ?? DEFAULT_MAX_TOKENS + budgetTokens;
-  if (budgetTokens > 0 && maxTokens <= MIN_BUDGET_TOKENS) unsupported.add(`reasoning within ${maxTokens} tokens`);
+  const tooTight = budgetTokens > 0 && maxTokens <= MIN_BUDGET_TOKENS;
+  if (tooTight) unsupported.add(`reasoning within ${maxTokens} tokens`);
+  const thinking = tooTight ? undefined : wish.thinking;
   if (budgetTokens >= maxTokens && thinking !== undefined) thinking['budget_tokens'] = maxTokens - 1;
 
   const system = request.messages
@@ -57,11 +63,7 @@ export function encodeChatRequest(
     ...(effort !== undefined && { effort }),
     ...(format !== undefined && { format: { type: 'json_schema', schema: closedSchema(format.schema) } }),
   };
-  if (unsupported.size > 0) {
-    const [param = 'model'] = unsupported;
-    const values = { route: options.target, parameters: [...unsupported].join(', ') };
-    throw new SekishoError('unsupported_parameter', { values, param });
-  }
+  uncarried(options, [...unsupported]);
   const toolChoice = encodeToolChoice(request);
   return {
     ...extra,
@@ -71,7 +73,7 @@ export function encodeChatRequest(
     messages,
     ...(request.tools && { tools: request.tools.map(encodeTool) }),
     ...(toolChoice && { tool_choice: toolChoice }),
-    ...(request.temperature !== undefined && { temperature: request.temperature }),
+    ...(request.temperature !== undefined && !tooHot && { temperature: request.temperature }),
     ...(request.topP !== undefined && { top_p: request.topP }),
     ...(request.topK !== undefined && { top_k: request.topK }),
     ...(request.stop && { stop_sequences: request.stop }),

@@ -1,32 +1,46 @@
 import type { JsonObject, JsonValue } from '../../lib/json.ts';
+import type { CallContext } from '../../ports/provider.ts';
 import type { ChatRequest, ContentPart, Message, ToolChoice } from '../../spec/chat.ts';
-import { SekishoError } from '../../spec/errors.ts';
+import { uncarried } from '../kit/uncarried.ts';
+import { encodeResults } from './encode-results.ts';
 
-/** Fields of other dialects that mean the same here under the same name. */
-const CARRIED = new Set(['metadata', 'service_tier', 'store', 'user', 'logit_bias', 'n', 'logprobs', 'top_logprobs']);
+/** Fields without a word in the vocabulary that mean the same here under the same name. */
+const CARRIED = new Set([
+  'audio',
+  'logit_bias',
+  'logprobs',
+  'metadata',
+  'modalities',
+  'n',
+  'prediction',
+  'prompt_cache_key',
+  'prompt_cache_retention',
+  'safety_identifier',
+  'service_tier',
+  'store',
+  'top_logprobs',
+  'user',
+  'verbosity',
+  'web_search_options',
+]);
 
 /**
  * A request in the words of the OpenAI wire (platform.openai.com/docs/api-reference/chat/create).
- * @throws SekishoError unsupported_parameter for what the wire has no word for.
+ * @throws SekishoError unsupported_parameter for what the wire has no word for, unless the call leaves it out.
  */
 export function encodeChatRequest(
   request: ChatRequest,
-  options: {
-    model: string;
-    target: string;
+  options: Pick<CallContext, 'model' | 'target' | 'onUncarried'> & {
     stream: 'no' | 'plain' | 'with usage';
     maxTokensField: 'max_tokens' | 'max_completion_tokens';
   },
 ): JsonObject {
   const unknown = Object.keys(request.extra ?? {}).filter((name) => !CARRIED.has(name));
   if (request.topK !== undefined) unknown.push('top_k');
-  if (unknown.length > 0) {
-    throw new SekishoError('unsupported_parameter', {
-      values: { route: options.target, parameters: unknown.join(', ') },
-    });
-  }
+  uncarried(options, unknown);
+  const extra = Object.entries(request.extra ?? {}).filter(([name]) => CARRIED.has(name));
   return {
-    ...request.extra,
+    ...Object.fromEntries(extra),
     model: options.model,
     messages: request.messages.flatMap(encodeMessage),
     ...(request.tools && {
@@ -61,19 +75,17 @@ function effortOf(reasoning: NonNullable<ChatRequest['reasoning']>): string {
 
 /** One message; tool results become messages of their own, which must directly follow the calls. */
 function encodeMessage(message: Message): JsonObject[] {
-  const results = message.parts.flatMap((part): JsonObject[] =>
-    part.type === 'tool-result' ? [{ role: 'tool', tool_call_id: part.id, content: plainText(part.content) }] : [],
-  );
+  const results = encodeResults(message.parts, encodePart);
   const calls = message.parts.flatMap((part): JsonObject[] =>
     part.type === 'tool-call'
       ? [{ id: part.id, type: 'function', function: { name: part.name, arguments: part.arguments } }]
       : [],
   );
-  const content = message.parts.flatMap(encodePart);
-  if (content.length === 0 && calls.length === 0) return results;
+  const content = [...results.beside, ...message.parts.flatMap(encodePart)];
+  if (content.length === 0 && calls.length === 0) return results.messages;
   const name = message.name === undefined ? {} : { name: message.name };
   const toolCalls = calls.length === 0 ? {} : { tool_calls: calls };
-  return [...results, { role: message.role, ...name, content: joined(content), ...toolCalls }];
+  return [...results.messages, { role: message.role, ...name, content: joined(content), ...toolCalls }];
 }
 
 /** Text alone goes as a string, which every speaker of the wire understands; anything more goes as parts. */
@@ -106,10 +118,6 @@ function encodePart(part: ContentPart): JsonObject[] {
     default:
       return part satisfies never;
   }
-}
-
-function plainText(parts: readonly ContentPart[]): string {
-  return parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
 function encodeToolChoice(choice: ToolChoice): JsonValue {

@@ -1,22 +1,25 @@
-import { arrayAt, isJsonObject, numberAt, stringAt } from '../../lib/json.ts';
+import { arrayAt, isJsonObject, stringAt } from '../../lib/json.ts';
 import { spliceJson } from '../../lib/json-splice.ts';
 import type { Secret } from '../../lib/secret.ts';
-import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
+import type { ChatAnswer, ChatCall, ChatStream, Provider, WireBody } from '../../ports/provider.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { bearsData } from '../kit/bears-data.ts';
 import { createDecodingReader } from '../kit/decoding-reader.ts';
 import { answeredText, estimateUsage } from '../kit/estimate-usage.ts';
 import type { Reach } from '../kit/reach.ts';
+import { passedDecoder } from '../kit/passed-decoder.ts';
 import { createPassingReader } from '../kit/passing-reader.ts';
 import { streamFrames } from '../kit/stream-frames.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
-import { decodeChatResult } from './decode.ts';
 import { createChunkDecoder } from './decode-chunk.ts';
 import { embeddingAnswer, embeddingBody } from './embedding.ts';
 import { encodeChatRequest } from './encode.ts';
-import { createPassing } from './passing.ts';
+import type { PassedForm } from './forms/body-form.ts';
+import { chatForm, wantsUsage } from './forms/chat-form.ts';
+import { completionsForm } from './forms/completions-form.ts';
+import { responsesForm } from './forms/responses-form.ts';
 import { findUsage } from './usage.ts';
 
 export interface OpenAiProviderOptions {
@@ -29,6 +32,8 @@ export interface OpenAiProviderOptions {
   flavour?: 'standard' | 'azure';
   /** Azure's api-version. */
   apiVersion?: string;
+  /** What the endpoint takes beside chat; a body of such a form is passed through, any other is translated to chat. */
+  forms?: readonly ('responses' | 'completions')[];
   reach?: Reach;
 }
 
@@ -49,42 +54,45 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
     headers: () => ({ ...credentialHeader(options.credential, flavour), ...options.headers }),
   });
 
-  const urlOf = (model: string, path: string): string =>
-    flavour === 'azure'
-      ? `${baseUrl}/openai/deployments/${encodeURIComponent(model)}${path}?api-version=${options.apiVersion ?? ''}`
-      : `${baseUrl}${path}`;
+  const urlOf = (model: string, path: string): string => {
+    if (flavour === 'standard') return `${baseUrl}${path}`;
+    // Azure's responses stand beside its deployments and name theirs in the body.
+    if (path === responsesForm.path) return `${baseUrl}/openai/v1${path}`;
+    return `${baseUrl}/openai/deployments/${encodeURIComponent(model)}${path}?api-version=${options.apiVersion ?? ''}`;
+  };
 
-  const request = (call: ChatCall, body: string) => ({
-    url: urlOf(call.model, '/chat/completions'),
-    body,
+  const forms: readonly PassedForm[] = [
+    chatForm,
+    ...(options.forms?.includes('responses') === true ? [responsesForm] : []),
+    ...(options.forms?.includes('completions') === true ? [completionsForm] : []),
+  ];
+
+  /** The caller's body and its form, where the endpoint takes it as it is. */
+  function passed({ native }: ChatCall): Passed | undefined {
+    const form = native && forms.find((each) => each.form === native.wire);
+    return native && form && { form, native };
+  }
+
+  const request = (call: ChatCall, pass: Passed | undefined, stream: 'no' | 'plain' | 'with usage') => ({
+    url: urlOf(call.model, (pass?.form ?? chatForm).path),
+    body: pass === undefined ? translated(call, stream) : passedBody(call, pass, stream),
     target: call.target,
     signal: call.signal,
     ...(call.forwardHeaders && { headers: pick(call.forwardHeaders, 'openai-beta') }),
   });
 
-  /** The caller's body with the target's model name and, on streams, the wish for usage; or one from the vocabulary. */
-  function chatBody(call: ChatCall, stream: 'no' | 'plain' | 'with usage'): string {
-    const { native, model, target } = call;
-    if (native?.wire !== 'openai') {
-      return JSON.stringify(encodeChatRequest(call.request(), { model, target, stream, maxTokensField }));
-    }
-    // Also where the name is the same already: of several `model` fields the upstream might read another one.
-    const values: Record<string, string> = { model: JSON.stringify(model) };
-    const asked = native.json['stream_options'];
-    if (stream === 'with usage' && !asksForUsage(asked)) {
-      values['stream_options'] = JSON.stringify({ ...(isJsonObject(asked) && asked), include_usage: true });
-    }
-    return spliceJson(native.text, values);
-  }
+  const translated = (call: ChatCall, stream: 'no' | 'plain' | 'with usage'): string =>
+    JSON.stringify(encodeChatRequest(call.request(), { ...call, stream, maxTokensField }));
 
-  async function openStream(call: ChatCall) {
-    if (!takesStreamOptions) return upstream.stream(request(call, chatBody(call, 'plain')));
+  async function openStream(call: ChatCall, pass: Passed | undefined) {
+    const asks = takesStreamOptions && (pass?.form.asksForUsage ?? true);
+    if (!asks) return upstream.stream(request(call, pass, 'plain'));
     try {
-      return await upstream.stream(request(call, chatBody(call, 'with usage')));
+      return await upstream.stream(request(call, pass, 'with usage'));
     } catch (thrown) {
-      if (!refusesStreamOptions(thrown) || asksForUsage(call.native?.json['stream_options'])) throw thrown;
+      if (!refusesStreamOptions(thrown) || (call.native && wantsUsage(call.native.json))) throw thrown;
       takesStreamOptions = false;
-      return upstream.stream(request(call, chatBody(call, 'plain')));
+      return upstream.stream(request(call, pass, 'plain'));
     }
   }
 
@@ -92,23 +100,26 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
     name,
     wire: 'openai',
 
-    chat: async (call) => answerOf(call, await upstream.json(request(call, chatBody(call, 'no')))),
+    chat: async (call) => {
+      const pass = passed(call);
+      return answerOf(call, pass, await upstream.json(request(call, pass, 'no')));
+    },
 
     streamChat: async (call): Promise<ChatStream> => {
-      const opened = await openStream(call);
+      const pass = passed(call);
+      const opened = await openStream(call, pass);
       if (!('source' in opened)) {
-        return { wire: 'openai', frames: wholeAsFrames((await answerOf(call, opened)).result()) };
+        return { wire: 'openai', frames: wholeAsFrames((await answerOf(call, pass, opened)).result()) };
       }
-      const { target, native } = call;
-      if (native?.wire !== 'openai') {
+      const { target } = call;
+      if (pass === undefined) {
         const estimate = (answered: string) => estimateUsage(call.request, answered);
         const reader = createDecodingReader(target, createChunkDecoder(target), estimate);
         return { wire: 'openai', frames: streamFrames(opened, target, reader) };
       }
-      const usageChunk = asksForUsage(native.json['stream_options']) ? 'show' : 'hide';
-      const choices = Math.max(1, numberAt(native.json, 'n') ?? 1);
-      const reader = createPassingReader(target, createPassing({ target, usageChunk, choices }));
-      return { wire: 'openai', frames: streamFrames(opened, target, reader) };
+      const reader = createPassingReader(target, pass.form.passing(target, pass.native.json));
+      const decoder = passedDecoder(() => pass.form.decoder(target));
+      return { wire: 'openai', frames: streamFrames(opened, target, reader), decoder };
     },
 
     embed: async (call) => {
@@ -129,19 +140,37 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
   };
 }
 
+/** A body that is passed through, and what is known of its form. */
+interface Passed {
+  form: PassedForm;
+  native: WireBody;
+}
+
+/** The caller's body with the target's model name and, on streams, the wish for usage. */
+function passedBody(call: ChatCall, { form, native }: Passed, stream: 'no' | 'plain' | 'with usage'): string {
+  // Also where the name is the same already: of several `model` fields the upstream might read another one.
+  const values: Record<string, string> = { model: JSON.stringify(call.model) };
+  if (stream === 'with usage' && form.asksForUsage && !wantsUsage(native.json)) {
+    const asked = native.json['stream_options'];
+    values['stream_options'] = JSON.stringify({ ...(isJsonObject(asked) && asked), include_usage: true });
+  }
+  return spliceJson(native.text, values);
+}
+
 /** A whole answer; what is none, although it came with status 200, is an error. */
-async function answerOf(call: ChatCall, { json, text }: JsonAnswer): Promise<ChatAnswer> {
-  if (!Array.isArray(json['choices'])) {
+async function answerOf(call: ChatCall, pass: Passed | undefined, { json, text }: JsonAnswer): Promise<ChatAnswer> {
+  const form = pass?.form ?? chatForm;
+  if (!form.isAnswer(json)) {
     const { error } = json;
     if (error !== undefined && error !== null) throw errorInAnswer(call.target, error);
-    const cause = new Error(`not a chat completion: ${text.slice(0, 500)}`);
+    const cause = new Error(`not an answer: ${text.slice(0, 500)}`);
     throw new SekishoError('upstream_broken', { values: { target: call.target }, cause });
   }
-  const result = () => decodeChatResult(json);
+  const result = () => form.decode(json);
   const usage = findUsage(json) ?? (await estimateUsage(call.request, answeredText(result().parts)));
   return {
     usage,
-    ...(call.native?.wire === 'openai' && { native: { wire: 'openai' as const, text } }),
+    ...(pass && { native: { wire: pass.form.form, text } }),
     result: () => ({ ...result(), usage }),
   };
 }
@@ -152,10 +181,6 @@ function refusesStreamOptions(thrown: unknown): boolean {
     thrown.code === 'upstream_rejected' &&
     String(thrown.values['problem']).includes('stream_options')
   );
-}
-
-function asksForUsage(options: unknown): boolean {
-  return isJsonObject(options) && options['include_usage'] === true;
 }
 
 function credentialHeader(credential: Secret | undefined, flavour: 'standard' | 'azure'): Record<string, string> {

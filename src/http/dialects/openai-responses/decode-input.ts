@@ -1,5 +1,6 @@
 import { arrayAt, isJsonObject, stringAt, type JsonObject, type JsonValue } from '../../../lib/json.ts';
 import type { ContentPart, Message, ToolResultPart } from '../../../spec/chat.ts';
+import { pinOf } from '../pins.ts';
 import { requireObject, requireString, wrong } from '../read-request.ts';
 import { decodeContent, type Unknown } from './decode-content.ts';
 import { openReasoning } from './sealed-reasoning.ts';
@@ -42,8 +43,8 @@ function addMessage(messages: Message[], item: JsonObject, at: string, unknown: 
   const role = requireString(item['role'], `${at}.role`);
   const parts = decodeContent(item['content'], `${at}.content`, unknown);
   if (role === 'assistant') addParts(messages, 'assistant', parts);
-  else if (role === 'user') messages.push({ role, parts });
-  else if (role === 'system' || role === 'developer') messages.push({ role: 'system', parts });
+  else if (role === 'user') messages.push({ role, parts, ...pinOf(item) });
+  else if (role === 'system' || role === 'developer') messages.push({ role: 'system', parts, ...pinOf(item) });
   else throw wrong(`${at}.role`, `"${role.slice(0, 40)}" is none of user, assistant, system, developer`);
 }
 

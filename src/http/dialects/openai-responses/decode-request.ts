@@ -1,4 +1,12 @@
-import { arrayAt, isJsonObject, numberAt, objectAt, stringAt, type JsonObject, type JsonValue } from '../../../lib/json.ts';
+import {
+  arrayAt,
+  isJsonObject,
+  numberAt,
+  objectAt,
+  stringAt,
+  type JsonObject,
+  type JsonValue,
+} from '../../../lib/json.ts';
 import type { ChatRequest, Message, ResponseFormat, ToolChoice, ToolDefinition } from '../../../spec/chat.ts';
 import { optionalList, optionalNumber, requireObject, requireString, wrong } from '../read-request.ts';
 import type { Unknown } from './decode-content.ts';

@@ -97,7 +97,8 @@ export function createStreamEncoder(context: EncodeContext): StreamEncoder {
   const output = (): JsonObject[] => items.map((item) => item.whole());
 
   return {
-    encode: (part) => (begun || part.type === 'start' ? '' : start({ id: '', model: '', createdMs: Date.now() })) + encode(part),
+    encode: (part) =>
+      (begun || part.type === 'start' ? '' : start({ id: '', model: '', createdMs: Date.now() })) + encode(part),
     end: () => {
       const cut = incompleteReason(finish) !== undefined;
       const closed = closeAll(cut ? 'incomplete' : 'completed');
