@@ -1,19 +1,22 @@
+import { randomBytes } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mayUseRoute } from './access/permissions.ts';
 import { createKeys, type Keys } from './access/keys.ts';
 import { accessMigrations } from './access/schema.ts';
-import { readPrices, type PriceBook } from './config/prices.ts';
+import { readPrices } from './config/prices.ts';
+import { mayReach } from './config/upstream-hosts.ts';
 import { configJsonSchema } from './config/schema.ts';
 import type { ProviderSettings } from './config/provider-settings.ts';
 import type { Settings } from './config/settings.ts';
 import { takeDataFolder, type DataFolder } from './data-folder.ts';
-import { createAdmission } from './gateway/admission.ts';
-import { createModelGateway } from './gateway/call-model.ts';
+import { createVault } from './access/vault.ts';
 import { createLedger } from './gateway/ledger.ts';
-import { createOfferedModels } from './gateway/offered-models.ts';
-import { createRouteBook, type ProviderEntry } from './gateway/route-book.ts';
+import type { ProviderEntry } from './gateway/catalogue.ts';
+import { openGateway, type GatewayEvents } from './gateway/open-gateway.ts';
 import { gatewayMigrations } from './gateway/schema.ts';
+import { createManagedSettings, governanceMigrations } from './governance/managed-settings.ts';
 import type { ModelCall } from './gateway/model-call.ts';
 import { indexHandbook } from './handbook.ts';
 import { createHttpApp } from './http/app.ts';
@@ -21,12 +24,16 @@ import { openApiDocument } from './http/openapi.ts';
 import { createConsoleAssets } from './http/console/console-assets.ts';
 import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
 import { systemClock } from './lib/clock.ts';
+import { createGuardedFetch } from './lib/guarded-fetch.ts';
 import { Secret } from './lib/secret.ts';
 import { systemSleep } from './lib/sleep.ts';
+import { createLiveCatalogue, placeOf } from './live-catalogue.ts';
+import { createTokenCounter } from './nlp/count-tokens/token-counter.ts';
 import { createLazyEncoder } from './nlp/embed/lazy-encoder.ts';
 import { createTextAnalyser } from './nlp/text-analyser.ts';
 import type { Provider } from './ports/provider.ts';
 import { createExtractiveProvider } from './providers/extractive/extractive-provider.ts';
+import { addressAt, createEndpointSource } from './providers/discovery/endpoint-source.ts';
 import { createReach } from './providers/kit/reach.ts';
 import { createRemoteProvider } from './providers/registry.ts';
 import { createStaticProvider } from './providers/static/static-provider.ts';
@@ -42,9 +49,14 @@ import { SekishoError } from './spec/errors.ts';
 import { DEFAULT_TENANT } from './spec/ids.ts';
 import { createLazyIndex } from './stores/lance/lazy-index.ts';
 import { createMemoryCounterStore } from './stores/memory/memory-counter-store.ts';
+import { createRedisCacheStore } from './stores/redis/redis-cache-store.ts';
+import { createRedisConnection } from './stores/redis/redis-connection.ts';
+import { createRedisCounterStore } from './stores/redis/redis-counter-store.ts';
+import { createSqliteCacheStore } from './stores/sqlite/sqlite-cache-store.ts';
+import { sqliteCacheMigrations } from './stores/sqlite/sqlite-cache-store-schema.ts';
 import { createSqliteDatabase, migrate } from './stores/sqlite/sqlite-database.ts';
 import { createLog } from './telemetry/log.ts';
-import { createTelemetry } from './telemetry/telemetry.ts';
+import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
 /** A running Sekisho. */
 export interface Sekisho {
@@ -61,6 +73,11 @@ export interface Sekisho {
 const EXTRACTIVE = 'extractive';
 const STATIC = 'static-en-ja';
 const CLI_KEY = 'command line';
+const REDIS_TIMEOUT_MS = 250;
+const SETTINGS_POLL_MS = 1_000;
+const EMBEDDINGS_ON_DISK_BYTES = 512 * 1024 * 1024;
+/** What one image that a caller names by address may be. */
+const MEDIA_BOUNDS = { maxBytes: 20 * 1024 * 1024, timeoutMs: 10_000, maxRedirects: 3 };
 
 /** What a start tells while it goes on. */
 export interface StartHooks {
@@ -88,8 +105,15 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
 
   // Stores.
   const database = createSqliteDatabase({ path: folder.database });
-  await migrate(database, [...accessMigrations, ...gatewayMigrations, ...ragMigrations]);
-  const counters = createMemoryCounterStore();
+  await migrate(database, [
+    ...accessMigrations,
+    ...gatewayMigrations,
+    ...governanceMigrations,
+    ...sqliteCacheMigrations,
+    ...ragMigrations,
+  ]);
+  const redis = settings.redis && createRedisConnection({ ...settings.redis, commandTimeoutMs: REDIS_TIMEOUT_MS, log });
+  const memoryCounters = createMemoryCounterStore();
   const index = createLazyIndex(async () => {
     const { createLanceIndex } = await import('./stores/lance/lance-index.ts');
     return createLanceIndex({ folder: folder.index, log: (message, details) => log.warn(message, details) });
@@ -109,31 +133,66 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
 
   // Gateway.
   const reach = settings.proxied ? undefined : createReach();
-  const prices = readPrices(root);
-  const remotes = [
-    ...settings.providers.map((each) => remoteEntry(each, prices, { reach, trusted: true })),
-    // Model servers of this machine: on offer as soon as they answer.
-    ...settings.localServers.map((each) => remoteEntry(each, prices, { reach, trusted: false })),
-  ];
-  const locals = [
-    localEntry(createExtractiveProvider({ analyser, encoder }), EXTRACTIVE, 'chat'),
-    localEntry(createStaticProvider({ encoder }), STATIC, 'embedding'),
-  ];
-  const routes = createRouteBook({
-    providers: [...locals, ...remotes.map(({ entry }) => entry)],
-    routes: settings.routes,
-    defaultRetry: settings.retry,
+  const fetchMedia = createGuardedFetch(MEDIA_BOUNDS);
+  const managed = createManagedSettings({
+    database,
+    clock,
+    pollMs: SETTINGS_POLL_MS,
+    onStale: (error) => log.warn('settings_not_read', { error }),
+  });
+  await managed.refresh();
+  const vault = createVault({ masterKey: settings.masterKey ?? keptMasterKey(folder) });
+  const remote = (provider: ProviderSettings): Provider =>
+    createRemoteProvider({ ...provider, fetchMedia, ...(reach && { reach }) });
+  const catalogue = createLiveCatalogue({
+    base: settings,
+    managed,
+    vault,
+    prices: readPrices(root),
+    locals: [
+      localEntry(createExtractiveProvider({ analyser, encoder }), EXTRACTIVE, 'chat'),
+      localEntry(createStaticProvider({ encoder }), STATIC, 'embedding'),
+    ],
+    build: (provider) => ({
+      provider: remote(provider),
+      ...(provider.endpoints && {
+        fleet: {
+          source: createEndpointSource(provider.endpoints, { dns: new Resolver() }),
+          at: ({ origin }) => remote({ ...provider, baseUrl: addressAt(provider.baseUrl, origin) }),
+        },
+      }),
+    }),
+    onProblem: (setting, error) => log.error('setting_not_in_force', { ...setting, error }),
   });
   const ledger = createLedger(database);
-  const gateway = createModelGateway({
-    routes,
+  const { gateway, health, cache, ...opened } = openGateway({
+    catalogue: catalogue.current,
+    limitsOf: catalogue.limitsOf,
+    placeOf: (provider) => catalogue.providerSettings(provider)?.baseUrl ?? provider,
     ledger,
-    admission: createAdmission({ counters, ledger, clock }),
+    counters: redis === undefined ? memoryCounters : createRedisCounterStore({ connection: redis }),
+    ...(redis && { fallbackCounters: memoryCounters }),
+    whenCountersDown: settings.redis?.whenDown ?? 'refuse',
+    cache: {
+      memoryBytes: settings.cache.memoryBytes,
+      defaultTtlMs: settings.cache.defaultTtlMs,
+      ...(redis && { shared: createRedisCacheStore({ connection: redis }) }),
+    },
+    ...(settings.cache.embeddings && {
+      embeddings: {
+        shared:
+          redis === undefined
+            ? createSqliteCacheStore({ database, maxBytes: EMBEDDINGS_ON_DISK_BYTES, clock })
+            : createRedisCacheStore({ connection: redis }),
+      },
+    }),
+    batching: settings.batching,
+    countTokens: createTokenCounter(),
+    ...(settings.healthIntervalMs !== undefined && { healthIntervalMs: settings.healthIntervalMs }),
     clock,
     sleep: systemSleep,
     random: Math.random,
-    onSettled: telemetry.modelCallSettled,
-    onAttemptFailed: (call, failed) => telemetry.attemptFailed(call.requestId, failed.target, failed.error),
+    events: gatewayEvents(telemetry),
   });
 
   // Documents and answers.
@@ -179,6 +238,20 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   built.catch((error: unknown) => log.error('console_not_served', { error }));
   const app = createHttpApp({
     gateway,
+    admin: {
+      managed,
+      vault,
+      health,
+      cache,
+      placeOf,
+      mayReach: (url) => mayReach(url, settings.upstreamHosts),
+      file: settings,
+      listModels: async (name, signal) => {
+        const found = catalogue.current().providers.find(({ provider }) => provider.name === name);
+        if (found === undefined) throw new SekishoError('not_found', { values: { path: `/v1/providers/${name}` } });
+        return (await found.provider.listModels?.(signal)) ?? [];
+      },
+    },
     keys,
     ledger,
     telemetry,
@@ -221,9 +294,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   if (folder.isNew) await settling;
 
   // What upstreams offer is learned while calls are already taken.
-  for (const { refresh } of remotes) {
-    refresh().catch((error: unknown) => log.debug('models_not_listed', { error }));
-  }
+  catalogue.refreshModels().catch((error: unknown) => log.debug('models_not_listed', { error }));
 
   return {
     url,
@@ -238,28 +309,15 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       await server.stop(true);
       background.abort();
       await settling;
+      opened.close();
+      managed.close();
+      await redis?.close();
       await index.close();
       await database.close();
       folder.release();
       log.flush();
     },
   };
-}
-
-function remoteEntry(
-  settings: ProviderSettings,
-  prices: PriceBook,
-  { reach, trusted }: { reach: ReturnType<typeof createReach> | undefined; trusted: boolean },
-) {
-  const provider = createRemoteProvider({ ...settings, ...(reach && { reach }) });
-  const offered = createOfferedModels({ provider, given: settings.models, priced: prices.modelsOf(settings.name) });
-  const entry: ProviderEntry = {
-    provider,
-    trusted,
-    models: offered.models,
-    priceOf: (model) => settings.prices[model] ?? prices.priceOf(settings.name, model),
-  };
-  return { entry, refresh: offered.refresh };
 }
 
 /** A provider that answers inside this process, under one name and free of charge. */
@@ -286,4 +344,29 @@ async function firstKeys(keys: Keys, folder: DataFolder, wantsFirst: boolean) {
   const isFirst = wantsFirst && (await keys.list(tenantId)).every(({ name }) => name === CLI_KEY);
   const firstKey = isFirst ? (await keys.create({ tenantId, name: 'first key', role: 'admin' })).secret : undefined;
   return { firstKey, cliKey };
+}
+
+/** The master key of this data folder, made when first needed. */
+function keptMasterKey({ masterKey }: DataFolder): Secret {
+  if (!existsSync(masterKey)) writeFileSync(masterKey, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  return new Secret(readFileSync(masterKey, 'utf8').trim());
+}
+
+/** Who is told of what happens on the road of a call. */
+function gatewayEvents(telemetry: Telemetry): GatewayEvents {
+  const { log } = telemetry;
+  return {
+    onSettled: telemetry.modelCallSettled,
+    onAttemptFailed: (call, failed) => telemetry.attemptFailed(call.requestId, failed.target, failed.error),
+    onHedged: (_, target) => log.debug('hedged', { target }),
+    onBreaker: (target, state) => log.warn('breaker', { target, state }),
+    onFleet: (change) => log.info('fleet', change),
+    onFleetProblem: (provider, error) => log.warn('fleet', { provider, error }),
+    onPlace: (place, answers, error) => log.warn('place', { place, answers, error }),
+    onShadow: (refused) => log.info('shadow', refused),
+    onCountersDown: (error) => log.warn('counters', { error }),
+    onCache: () => undefined,
+    onBatch: () => undefined,
+    onUncarried: (_, target, parameters) => log.info('uncarried', { target, parameters }),
+  };
 }

@@ -1,176 +1,215 @@
-import type { Clock } from '../lib/clock.ts';
-import type { Sleep } from '../lib/sleep.ts';
-import type { StreamFrame } from '../ports/provider.ts';
+import type { ChatAnswer, ChatStream, StreamFrame } from '../ports/provider.ts';
 import { SekishoError } from '../spec/errors.ts';
 import { noUsage, type Usage } from '../spec/usage.ts';
-import type { Admission, Reservation } from './admission.ts';
-import { attemptTargets, type FailedAttempt } from './attempt.ts';
-import { estimateChat, estimateEmbedding, estimateTokens } from './estimate.ts';
+import { openBooks, type CallBooks, type CallBooksDeps } from './call-books.ts';
+import type { AnswerCache, CacheLead } from './cache/answer-cache.ts';
+import type { EmbeddingCache } from './cache/embedding-cache.ts';
+import { resultAsFrames } from './cache/result-as-frames.ts';
+import type { Fitter } from './context/fitter.ts';
+import { estimateChat, estimateEmbedding, estimateRerank, estimateTokens } from './estimate.ts';
 import { meteredFrames, type StreamTally } from './metered-frames.ts';
-import type { CallFacts, CallOrigin, ModelCall, ModelGateway } from './model-call.ts';
+import type { CallOrigin, EmbedCall, ModelAnswer, ModelCall, ModelGateway } from './model-call.ts';
 import type { Plan, ResolvedTarget, RouteBook } from './route-book.ts';
-import { endingError, openSettlement, type Settlement, type SettlementDeps } from './settlement.ts';
+import { endingError } from './settlement.ts';
+import { serving, upstreamCall, type Upstream } from './upstream-call.ts';
 
-export interface CallModelDeps extends SettlementDeps {
+export interface CallModelDeps extends CallBooksDeps {
   routes: RouteBook;
-  admission: Admission;
-  clock: Clock;
-  sleep: Sleep;
-  /** Uniform in [0, 1); spreads retries. */
-  random: () => number;
-  onAttemptFailed: (call: CallOrigin, failed: FailedAttempt) => void;
+  answers: AnswerCache;
+  embeddings: EmbeddingCache;
+  fitter: Pick<Fitter, 'fit'>;
+  /** Asks one target for embeddings, together with whoever asks it for the like at the same time. */
+  embedTogether: Upstream['embed'];
+  /** Told of what a target could not carry and was left out. */
+  onUncarried: (call: CallOrigin, target: string, parameters: readonly string[]) => void;
 }
 
+/** A chat answer that has begun. */
+type Begun = { kind: 'whole'; answer: ChatAnswer } | { kind: 'stream'; stream: ChatStream };
+
 /**
- * The road of every model call, whoever asks: route, admit, attempt, settle. Guards, caches and the fitting
- * of prompts stand between admission and attempt; a call passes them in the order of this page.
+ * The road of every model call, whoever asks: route, admit, guard, cache, fit, attempt, guard, settle. Chat takes
+ * all of it; embeddings and reranking take the same road without the steps that only conversations have.
  */
 export function createModelGateway(deps: CallModelDeps): ModelGateway {
   return {
     routes: (principal) => deps.routes.list(principal),
 
     chat: async (call) => {
-      // 1. Route: a name nobody may use, or that does not exist, must cost nothing.
-      const plan = deps.routes.resolve(call.route, call.principal);
+      const books = openBooks(deps, call, { operation: 'chat', streamed: call.stream });
+      let lead: CacheLead | undefined;
+      try {
+        // 1. Route: a name nobody may use, or that does not exist, must cost nothing.
+        const plan = books.route(() =>
+          deps.routes.resolve({ ...call, inputTokens: () => estimateChat(call).inputTokens }),
+        );
 
-      // 2. Admit: limits and budget are taken before any upstream hears of the call, all or nothing.
-      const { settlement, reserve } = openBooks(call, call.stream, 'chat');
-      await reserve(plan, () => estimateChat(call));
+        // 2. Admit: limits and budget are taken before any upstream hears of the call, all or nothing.
+        const estimate = lazily(() => estimateChat(call));
+        await books.admit(plan, estimate);
 
-      // 3. Attempt: targets in order; whatever fails before the first byte may be tried elsewhere.
-      const { value, target, attempts } = await attempted(plan, call, settlement, async (target) => {
-        const upstream = {
-          ...callContext(call, target),
-          request: call.request,
-          ...(call.native && { native: call.native }),
-        };
-        if (!call.stream) {
-          return { kind: 'whole' as const, answer: await settlement.waiting(serving(target, 'chat')(upstream)) };
-        }
-        const stream = await settlement.waiting(serving(target, 'streamChat')(upstream));
-        return { kind: 'stream' as const, stream };
-      });
-      const facts = factsOf(call, target, attempts, settlement);
+        // 3. Guard in: guards of the input stand here, before anything is looked up or sent.
 
-      // 4. Settle: a whole answer before it is handed over, a stream before its last frame goes out.
-      if (value.kind === 'whole') {
-        const costMicros = await settlement.settle({ target, attempts, usage: value.answer.usage });
-        return { kind: 'whole', facts: { ...facts, costMicros }, answer: value.answer };
+        // 4. Cache: what was answered before needs no upstream, and who asks the same at once waits for one answer.
+        const looking = deps.answers.look(call, plan);
+        const look = looking && (await books.step('cache', () => looking));
+        if (look?.kind === 'hit') return await givenAgain(call, plan, books, look.answer);
+        lead = look;
+
+        // 5. Fit and 6. attempt: the prompt is cut for the target at hand, again for each one that is tried. Whatever
+        // fails before the first byte may be tried elsewhere; nothing is tried after it.
+        const begun = await books.attempt<Begun>(plan, estimate, {
+          call: async (target, signal) => {
+            const upstream = await fitted(
+              call,
+              plan,
+              upstreamCall(deps, call, { plan, target, signal, books }),
+              target,
+            );
+            return call.stream
+              ? { kind: 'stream', stream: await books.waiting(serving(target, 'streamChat')(upstream)) }
+              : { kind: 'whole', answer: await books.waiting(serving(target, 'chat')(upstream)) };
+          },
+          discard: (late) => {
+            if (late.kind === 'stream') void leave(late.stream);
+          },
+        });
+
+        // 7. Guard out: guards of the output stand here, before an answer is kept or handed over.
+
+        // 8. Settle: a whole answer before it is handed over, a stream before its last frame goes out.
+        return begun.value.kind === 'whole'
+          ? await settledAnswer(books, begun.value.answer, lead)
+          : settlingStream(call, books, lead?.keepStream(begun.value.stream) ?? begun.value.stream);
+      } catch (thrown) {
+        lead?.abandon();
+        throw await books.failed(thrown);
       }
-      const firstByteMs = settlement.elapsedMs();
-      const frames: AsyncIterable<StreamFrame> = meteredFrames({
-        stream: value.stream,
-        next: settlement.waiting,
-        onEnd: async (tally, leftEarly) => {
-          const error = tally.error ?? (leftEarly === undefined ? undefined : new SekishoError('caller_left'));
-          const ended = call.signal.aborted ? endingError(undefined, call.signal) : error;
-          const usage = tally.usage ?? estimatedUsage(call, tally);
-          await settlement.settle({ target, attempts, usage, firstByteMs, ...(ended && { error: ended }) });
-        },
-      });
-      return { kind: 'stream', facts, frames };
     },
 
-    embed: async (call) => {
-      const plan = deps.routes.resolve(call.route, call.principal);
-      const { settlement, reserve } = openBooks(call, false, 'embedding');
-      await reserve(plan, () => estimateEmbedding(call));
-      const {
-        value: answer,
-        target,
-        attempts,
-      } = await attempted(plan, call, settlement, (target) =>
-        settlement.waiting(
-          serving(
-            target,
-            'embed',
-          )({
-            ...callContext(call, target),
-            request: call.request,
-            ...(call.native && { native: call.native }),
-          }),
-        ),
-      );
-      const costMicros = await settlement.settle({ target, attempts, usage: answer.usage });
-      return { facts: { ...factsOf(call, target, attempts, settlement), costMicros }, answer };
-    },
+    embed: (call) =>
+      whole(
+        call,
+        'embedding',
+        lazily(() => estimateEmbedding(call)),
+        async (plan, books, estimate) => {
+          const ask = async (asked: EmbedCall) => {
+            const begun = await books.attempt(plan, estimate, {
+              call: (target, signal) => {
+                const context = upstreamCall(deps, call, { plan, target, signal, books });
+                const { request, native } = asked;
+                return books.waiting(deps.embedTogether(target, { ...context, request, ...(native && { native }) }));
+              },
+            });
+            return begun.value;
+          };
+          return deps.embeddings.embed(call, plan, ask);
+        },
+      ),
+
+    rerank: (call) =>
+      whole(
+        call,
+        'rerank',
+        lazily(() => estimateRerank(call)),
+        async (plan, books, estimate) => {
+          const begun = await books.attempt(plan, estimate, {
+            call: (target, signal) => {
+              const context = upstreamCall(deps, call, { plan, target, signal, books });
+              return books.waiting(serving(target, 'rerank')({ ...context, request: call.request }));
+            },
+          });
+          return begun.value;
+        },
+      ),
   };
 
-  /** The settlement of a call and the way to take its reservation, which settling corrects. */
-  function openBooks(call: CallOrigin, streamed: boolean, operation: 'chat' | 'embedding') {
-    let reservation: Reservation | undefined;
-    const settlement = openSettlement(deps, { ...call, operation, streamed }, () => reservation);
-    const reserve = async (plan: Plan, estimate: Parameters<Admission['admit']>[2]): Promise<void> => {
-      reservation = await deps.admission.admit(call.principal, plan, estimate);
-    };
-    return { settlement, reserve };
-  }
-
-  /** Attempts that settle as failed when no target answers. */
-  async function attempted<T>(
-    plan: Plan,
+  /** The road of a call whose answer comes in one piece and has no conversation to fit, guard or keep. */
+  async function whole<A extends { usage: Usage }>(
     call: CallOrigin,
-    settlement: Settlement,
-    attempt: (target: ResolvedTarget) => Promise<T>,
+    operation: 'embedding' | 'rerank',
+    estimate: ReturnType<typeof lazily<ReturnType<typeof estimateChat>>>,
+    answered: (plan: Plan, books: CallBooks, estimate: () => ReturnType<typeof estimateChat>) => Promise<A>,
   ) {
-    let failures = 0;
-    let lastTarget = plan.targets[0];
+    const books = openBooks(deps, call, { operation, streamed: false });
     try {
-      return await attemptTargets({
-        plan,
-        signal: call.signal,
-        sleep: deps.sleep,
-        random: deps.random,
-        call: (target) => {
-          lastTarget = target;
-          return attempt(target);
-        },
-        onFailure: (failed) => {
-          failures++;
-          deps.onAttemptFailed(call, failed);
-        },
-      });
+      const plan = books.route(() => deps.routes.resolve({ ...call, inputTokens: () => estimate().inputTokens }));
+      await books.admit(plan, estimate);
+      const answer = await answered(plan, books, estimate);
+      return { facts: await books.settle({ usage: answer.usage, plan }), answer };
     } catch (thrown) {
-      const error = endingError(thrown, call.signal);
-      if (lastTarget !== undefined) await settlement.settle({ target: lastTarget, attempts: failures, error });
-      throw error;
+      throw await books.failed(thrown);
     }
   }
-}
 
-/** The verb of a target's endpoint, or a refusal in the caller's words where the endpoint lacks it. */
-function serving<V extends 'chat' | 'streamChat' | 'embed'>(target: ResolvedTarget, verb: V) {
-  const { endpoint } = target;
-  const serve = endpoint[verb];
-  if (serve === undefined) {
-    const parameters = verb === 'embed' ? 'embeddings' : 'chat';
-    throw new SekishoError('unsupported_parameter', { values: { route: target.name, parameters }, param: 'model' });
+  /** An answer from the cache: it has used nothing and costs nothing. */
+  async function givenAgain(call: ModelCall, plan: Plan, books: CallBooks, answer: ChatAnswer): Promise<ModelAnswer> {
+    const facts = await books.settle({ usage: noUsage('reported'), plan, cache: 'hit' });
+    return call.stream
+      ? { kind: 'stream', facts, frames: resultAsFrames(answer.result()) }
+      : { kind: 'whole', facts, answer };
   }
-  return serve as NonNullable<(typeof endpoint)[V]>;
+
+  async function settledAnswer(
+    books: CallBooks,
+    answer: ChatAnswer,
+    lead: CacheLead | undefined,
+  ): Promise<ModelAnswer> {
+    const facts = await books.settle({ usage: answer.usage, ...(lead && { cache: 'miss' }) });
+    lead?.keep(answer);
+    return { kind: 'whole', facts, answer };
+  }
+
+  function settlingStream(call: ModelCall, books: CallBooks, stream: ChatStream): ModelAnswer {
+    const firstByteMs = books.elapsedMs();
+    const frames = meteredFrames({
+      stream,
+      next: books.waiting,
+      onEnd: async (tally, leftEarly) => {
+        const error = tally.error ?? (leftEarly === undefined ? undefined : new SekishoError('caller_left'));
+        const ended = call.signal.aborted ? endingError(undefined, call.signal) : error;
+        const usage = tally.usage ?? estimatedUsage(call, tally);
+        await books.settle({ usage, firstByteMs, ...(ended && { error: ended }) });
+      },
+    });
+    return { kind: 'stream', facts: books.facts(), frames };
+  }
+
+  /** The call as the target takes it: cut to its window where the route says so, else as it came. */
+  async function fitted(call: ModelCall, plan: Plan, context: ReturnType<typeof upstreamCall>, target: ResolvedTarget) {
+    if (plan.context === undefined) {
+      return { ...context, request: call.request, ...(call.native && { native: call.native }) };
+    }
+    const cut = await deps.fitter.fit(call.request(), {
+      policy: plan.context,
+      model: target.model,
+      signal: context.signal,
+      origin: call,
+      ...(target.contextTokens !== undefined && { windowTokens: target.contextTokens }),
+    });
+    // What was cut is no longer the body that came.
+    return cut === undefined
+      ? { ...context, request: call.request, ...(call.native && { native: call.native }) }
+      : { ...context, request: () => cut.request };
+  }
 }
 
-function callContext(call: CallOrigin, target: ResolvedTarget) {
-  return {
-    model: target.model,
-    target: target.name,
-    signal: call.signal,
-    ...(call.forwardHeaders && { forwardHeaders: call.forwardHeaders }),
-  };
-}
-
-function factsOf(call: CallOrigin, target: ResolvedTarget, attempts: number, settlement: Settlement): CallFacts {
-  return {
-    requestId: call.requestId,
-    route: call.route,
-    target: target.name,
-    wire: target.endpoint.wire,
-    attempts,
-    overheadMs: settlement.overheadMs,
-  };
+/** Lets go of a stream that nobody will read. */
+async function leave(stream: ChatStream): Promise<void> {
+  const frames: AsyncIterator<StreamFrame> = stream.frames[Symbol.asyncIterator]();
+  // A generator that was never started would skip its cleanup, so it is started first.
+  frames.next().catch(() => undefined);
+  await frames.return?.().catch(() => undefined);
 }
 
 /** What a stream that broke off is taken to have used: the prompt, and a token for each event passed on. */
 function estimatedUsage(call: ModelCall, tally: StreamTally): Usage {
   const inputTokens = call.native === undefined ? estimateChat(call).inputTokens : estimateTokens(call.native.text);
   return { ...noUsage('estimated'), inputTokens, outputTokens: tally.events };
+}
+
+/** A value that is made when first asked for. */
+function lazily<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }

@@ -1,7 +1,7 @@
 import { numberAt } from '../lib/json.ts';
 import type { ContentPart } from '../spec/chat.ts';
 import type { Estimate } from './admission.ts';
-import type { EmbedCall, ModelCall } from './model-call.ts';
+import type { EmbedCall, ModelCall, RerankModelCall } from './model-call.ts';
 
 /** What a call without a stated maximum is taken to answer, in tokens. */
 const ASSUMED_OUTPUT_TOKENS = 1_024;
@@ -36,6 +36,16 @@ export function estimateChat(call: ModelCall): Estimate {
 /** What an embedding call uses. */
 export function estimateEmbedding(call: EmbedCall): Estimate {
   return { inputTokens: call.request.input.reduce((sum, text) => sum + estimateTokens(text), 0), maxOutputTokens: 0 };
+}
+
+/** Documents that one search is billed for, as Cohere counts them. */
+const DOCUMENTS_PER_SEARCH = 100;
+
+/** What a rerank call uses: the query is read with each of the documents. */
+export function estimateRerank({ request }: RerankModelCall): Estimate {
+  const documents = request.documents.reduce((sum, text) => sum + estimateTokens(text), 0);
+  const inputTokens = estimateTokens(request.query) * request.documents.length + documents;
+  return { inputTokens, maxOutputTokens: 0, searchUnits: Math.ceil(request.documents.length / DOCUMENTS_PER_SEARCH) };
 }
 
 function textOf(part: ContentPart): string {

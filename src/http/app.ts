@@ -12,6 +12,7 @@ import type { HttpEnv } from './http-context.ts';
 import { authenticate } from './middleware/authenticate.ts';
 import { openRequest } from './middleware/open-request.ts';
 import { renderError } from './render-error.ts';
+import { adminRoutes, type AdminRouteDeps } from './routes/admin/admin-routes.ts';
 import { chatRoutes, type ChatRouteDeps } from './routes/chat.ts';
 import { documentRoutes, type DocumentRouteDeps } from './routes/documents.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
@@ -31,6 +32,7 @@ export interface HttpAppDeps extends DocumentRouteDeps {
   ledger: Ledger;
   telemetry: Telemetry;
   system: SystemRouteDeps;
+  admin: AdminRouteDeps;
   /** Pages of the console and of the API reader, by path. */
   assets: (path: string) => Response | undefined;
 }
@@ -66,6 +68,7 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.route('/', documentRoutes(deps));
   app.route('/', keyRoutes(deps));
   app.route('/', usageRoutes(deps));
+  app.route('/', adminRoutes(deps.admin));
   return app;
 }
 

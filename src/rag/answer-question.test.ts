@@ -65,7 +65,7 @@ function stage({
           target: 'fake/model',
           wire,
           attempts: 1,
-          cache: 'miss',
+          cache: 'miss' as const,
           limits: [],
           overheadMs: () => 0,
         };

@@ -7,7 +7,10 @@ beforeAll(async () => {
   stage = await startStage();
 });
 afterAll(() => stage.stop());
-beforeEach(() => stage.reset());
+beforeEach(async () => {
+  stage.reset();
+  await stage.heal();
+});
 
 const ask = (model: string, more: object = {}): Promise<Response> =>
   stage.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: 'Is the gate open?' }], ...more });

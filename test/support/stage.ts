@@ -1,5 +1,6 @@
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
+import { arrayAt, isJsonObject, type JsonObject } from '../../src/lib/json.ts';
 import { startFakeProvider, type FakeProvider } from './fake-provider/fake-provider.ts';
 import { openLedger, type LedgerReader } from './read-ledger.ts';
 import { startSekisho, type TestServer } from './start-server.ts';
@@ -20,6 +21,8 @@ export interface Stage {
   ): Promise<Response>;
   /** Forgets what the upstreams recorded and were told. */
   reset(): void;
+  /** Forgets what the server holds against its targets: breakers and Retry-After. */
+  heal(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -55,6 +58,8 @@ export async function startStage(): Promise<Stage> {
       discover: false,
       handbook: false,
       retry: { attempts: 2, base_delay_ms: 1, max_delay_ms: 20 },
+      // One test after the other breaks the same targets; none may find them ill from the one before.
+      breaker: { minimum_calls: 10_000 },
       providers: {
         up: { ...openaiWire, base_url: upstream.baseUrl, models },
         spare: { ...openaiWire, base_url: spare.baseUrl, models },
@@ -97,6 +102,14 @@ export async function startStage(): Promise<Stage> {
     reset: () => {
       upstream.reset();
       spare.reset();
+    },
+    heal: async () => {
+      const headers = { authorization: `Bearer ${server.adminKey}` };
+      const health = await fetch(`${server.url}/v1/targets/health`, { headers });
+      const targets = arrayAt(JSON.parse(await health.text()) as JsonObject, 'data').filter(isJsonObject);
+      for (const { target } of targets) {
+        await fetch(`${server.url}/v1/targets/${String(target)}/reset`, { method: 'POST', headers });
+      }
     },
     stop: async () => {
       ledger.close();
