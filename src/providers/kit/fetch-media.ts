@@ -12,7 +12,7 @@ const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 const IMAGE = /^image\/[a-z0-9.+-]+$/;
 /** How the pictures begin that every vendor takes; hosts often name them wrongly, or not at all. */
 const SIGNATURES: readonly (readonly [RegExp, string])[] = [
-  [/^\x89PNG\r\n\x1a\n/, 'image/png'],
+  [/^\x89PNG\r\n/, 'image/png'],
   [/^\xff\xd8\xff/, 'image/jpeg'],
   [/^GIF8[79]a/, 'image/gif'],
   [/^RIFF[^]{4}WEBP/, 'image/webp'],

@@ -1,9 +1,15 @@
 import { gzipSync } from 'node:zlib';
 import { isJsonObject, parseJson, stringAt, type JsonObject } from '../../../src/lib/json.ts';
+import { bedrockWire } from './bedrock.ts';
 import type { Behaviour, Place } from './behaviour.ts';
+import type { FakeAnswer, FakeBody, FakeWireModule } from './fake-answer.ts';
+import { geminiWire } from './gemini.ts';
 import { listenHttp, type WireAnswer, type WireRequest } from './http-listener.ts';
 import { answerFor, errorBody, recordedBody, recordedEvents, type FakeWire } from './recorded-answer.ts';
 import { recordedEmbedding } from './recorded-embedding.ts';
+
+/** Wires with addresses of their own; each knows its requests by their path. */
+const WIRES: readonly FakeWireModule[] = [geminiWire, bedrockWire];
 
 /** One request that the fake provider got. */
 export interface RecordedRequest extends WireRequest {
@@ -14,7 +20,7 @@ export interface RecordedRequest extends WireRequest {
   outcome: 'open' | 'answered' | 'aborted' | 'broken';
 }
 
-/** A real HTTP server that speaks recorded OpenAI and Anthropic wires and misbehaves when told to. */
+/** A real HTTP server that speaks recorded wires and misbehaves when told to. */
 export interface FakeProvider {
   /** `http://127.0.0.1:<port>` */
   readonly origin: string;
@@ -83,10 +89,12 @@ export async function startFakeProvider(): Promise<FakeProvider> {
     const record: RecordedRequest = { ...request, json, aborted, outcome: 'open' };
     requests.push(record);
     changed();
-    const outcome = await respond(record, answer, {
-      behaviour: () => models.get(stringAt(json, 'model') ?? '') ?? queue.shift() ?? {},
-      standStill,
-    });
+    const wire = WIRES.map((module) => module(record)).find((found) => found !== undefined);
+    const model = wire?.model ?? stringAt(json, 'model') ?? '';
+    const direction = { behaviour: () => models.get(model) ?? queue.shift() ?? {}, standStill };
+    const outcome = await (wire === undefined
+      ? respond(record, answer, direction)
+      : respondOn(wire, record, { answer, direction }));
     record.outcome = outcome;
     if (outcome === 'aborted') left();
     changed();
@@ -146,9 +154,26 @@ async function respond(request: RecordedRequest, answer: WireAnswer, direction: 
   }
   const name = behaviour.answer ?? answerFor(request.json);
   if (request.json['stream'] === true) {
-    return answerStream(recordedEvents(wire, name, request.json), behaviour, exchange);
+    const events = recordedEvents(wire, name, request.json);
+    return answerStream(
+      { events, contentType: 'text/event-stream; charset=utf-8', encoding: 'utf8' },
+      behaviour,
+      exchange,
+    );
   }
   return answerWhole(behaviour.body ?? recordedBody(wire, name), behaviour, exchange);
+}
+
+/** The same on a wire with addresses of its own; lists of models are no calls, and nothing goes wrong with them. */
+async function respondOn(wire: FakeAnswer, request: RecordedRequest, exchange: Exchange): Promise<Outcome> {
+  const behaviour = request.method === 'GET' ? {} : exchange.direction.behaviour();
+  if (behaviour.fail) {
+    const { body, headers } = wire.failure(behaviour.fail.status);
+    return answerWhole(behaviour.fail.body ?? body, behaviour, exchange, headers);
+  }
+  const healthy = wire.healthy(behaviour.answer);
+  if ('events' in healthy) return answerStream(healthy, behaviour, exchange);
+  return answerWhole(behaviour.body ?? healthy.body, behaviour, exchange);
 }
 
 interface Exchange {
@@ -156,9 +181,14 @@ interface Exchange {
   direction: Direction;
 }
 
-async function answerWhole(body: string, behaviour: Behaviour, exchange: Exchange): Promise<Outcome> {
+async function answerWhole(
+  body: string,
+  behaviour: Behaviour,
+  exchange: Exchange,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
   const { answer } = exchange;
-  const headers = headersOf(behaviour, 'application/json');
+  const headers = { ...headersOf(behaviour, 'application/json'), ...more };
   const bytes = behaviour.encoding === 'gzip' ? gzipSync(body) : Buffer.from(body);
   const early = await passPlace('before-headers', behaviour, exchange);
   if (early) return early;
@@ -176,21 +206,25 @@ async function answerWhole(body: string, behaviour: Behaviour, exchange: Exchang
   return answer.left ? 'aborted' : 'answered';
 }
 
-async function answerStream(recorded: readonly string[], behaviour: Behaviour, exchange: Exchange): Promise<Outcome> {
+type FakeStream = Extract<FakeBody, { events: string[] }>;
+
+async function answerStream(recorded: FakeStream, behaviour: Behaviour, exchange: Exchange): Promise<Outcome> {
   const { answer } = exchange;
-  const events = behaviour.events?.(recorded) ?? recorded;
+  const events = (behaviour.events?.(recorded.events) ?? recorded.events).map((event) =>
+    Buffer.from(event, recorded.encoding),
+  );
   const early = await passPlace('before-headers', behaviour, exchange);
   if (early) return early;
-  answer.head(200, headersOf(behaviour, 'text/event-stream; charset=utf-8'));
+  answer.head(200, headersOf(behaviour, recorded.contentType));
   const broken = await passPlace('after-headers', behaviour, exchange);
   if (broken) return broken;
   if (behaviour.encoding === 'gzip') {
-    await writePieces(gzipSync(events.join('')), behaviour, answer);
+    await writePieces(gzipSync(Buffer.concat(events)), behaviour, answer);
   } else if (behaviour.pieces === 'one') {
-    await answer.write(events.join(''));
+    await answer.write(Buffer.concat(events));
   } else {
     for (const [index, event] of events.entries()) {
-      await writePieces(Buffer.from(event), behaviour, answer);
+      await writePieces(event, behaviour, answer);
       const midway = await passPlace({ events: index + 1 }, behaviour, exchange);
       if (midway) return midway;
       if (answer.left) return 'aborted';
