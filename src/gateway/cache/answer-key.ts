@@ -77,13 +77,13 @@ export function answerKey(options: {
     : canonicalJson(call.request(), OUT_OF_REQUEST);
   if (!asked.exact || (passed && countKeys(native.text) !== asked.members)) return undefined;
 
-  const targets = plan.targets.map(({ name, provider }) => `${name}@${placeOf(provider)}`);
-  if (targets.length > 1) targets.sort();
+  // A model that several endpoints of a provider serve is one model.
+  const targets = new Set(plan.targets.map(({ name, provider }) => `${provider}@${placeOf(provider)} ${name}`));
   const around = [
     ...sharers(scope, call),
     passed ? native.wire : 'vocabulary',
     Object.entries(call.forwardHeaders ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)),
-    targets,
+    [...targets].sort(),
   ];
   const hash = new Bun.CryptoHasher('sha256').update(JSON.stringify(around)).update(asked.text).digest('base64url');
   return `${principal.tenantId}/${call.route}/${hash}`;
