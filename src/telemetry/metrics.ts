@@ -1,45 +1,80 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { createCallCounter, createCallHistogram } from './call-metrics.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25];
 const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576];
+const BATCH_CALLS = [1, 2, 4, 8, 16, 32, 64, 128];
 
-/** Every metric that `/metrics` shows. Names with `gen_ai` follow OpenTelemetry's conventions for generative AI. */
+/**
+ * Every metric that `/metrics` shows. Names with `gen_ai` follow OpenTelemetry's conventions for generative AI.
+ * Those that every call touches are made by label set, as handles; the others are prom-client's own.
+ */
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   return {
     registry,
-    requests: new Counter({
+    requests: createCallCounter(registry, {
       name: 'llm_requests_total',
       help: 'Model calls by route, target and outcome (ok, error, aborted).',
-      labelNames: ['route', 'target', 'outcome'] as const,
-      registers,
+      labelNames: ['route', 'target', 'outcome'],
     }),
-    latency: new Histogram({
+    latency: createCallHistogram(registry, {
       name: 'llm_latency_seconds',
       help: 'Time from the arrival of a model call to the end of its answer.',
-      labelNames: ['route', 'target'] as const,
+      labelNames: ['route', 'target'],
       buckets: SECONDS,
-      registers,
     }),
-    tokens: new Counter({
+    tokens: createCallCounter(registry, {
       name: 'llm_tokens_used_total',
       help: 'Tokens used, by type (input, output).',
-      labelNames: ['route', 'target', 'type'] as const,
-      registers,
+      labelNames: ['route', 'target', 'type'],
     }),
-    cost: new Counter({
+    cost: createCallCounter(registry, {
       name: 'llm_cost_dollars_total',
       help: 'US dollars spent on models with a known price.',
-      labelNames: ['route', 'target'] as const,
-      registers,
+      labelNames: ['route', 'target'],
     }),
-    unpriced: new Counter({
+    unpriced: createCallCounter(registry, {
       name: 'llm_unpriced_requests_total',
       help: 'Model calls whose model has no known price.',
-      labelNames: ['target'] as const,
-      registers,
+      labelNames: ['target'],
+    }),
+    overhead: createCallHistogram(registry, {
+      name: 'sekisho_overhead_seconds',
+      help: 'Own time of a model call: its whole time without the time spent waiting for upstreams.',
+      labelNames: [],
+      buckets: OVERHEAD_SECONDS,
+    }),
+    genAiDuration: createCallHistogram(registry, {
+      name: 'gen_ai_server_request_duration_seconds',
+      help: 'Duration of model calls.',
+      labelNames: ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model', 'error_type'],
+      buckets: SECONDS,
+    }),
+    genAiFirstToken: createCallHistogram(registry, {
+      name: 'gen_ai_server_time_to_first_token_seconds',
+      help: 'Time to the first data of streamed answers.',
+      labelNames: ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'],
+      buckets: SECONDS,
+    }),
+    genAiTokens: createCallHistogram(registry, {
+      name: 'gen_ai_client_token_usage',
+      help: 'Tokens per model call, by gen_ai_token_type (input, output).',
+      labelNames: ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model', 'gen_ai_token_type'],
+      buckets: TOKENS,
+    }),
+    cacheLooks: createCallCounter(registry, {
+      name: 'sekisho_cache_events_total',
+      help: 'Looks into the caches, by kind (exact, embedding), level (memory, disk, redis, flight) and outcome (hit, miss, stored, error).',
+      labelNames: ['kind', 'level', 'outcome'],
+    }),
+    batchCalls: createCallHistogram(registry, {
+      name: 'sekisho_embedding_batch_calls',
+      help: 'Embedding calls that shared one upstream call.',
+      labelNames: [],
+      buckets: BATCH_CALLS,
     }),
     failedAttempts: new Counter({
       name: 'llm_failed_attempts_total',
@@ -47,36 +82,69 @@ export function createMetrics() {
       labelNames: ['target', 'error_type'] as const,
       registers,
     }),
-    overhead: new Histogram({
-      name: 'sekisho_overhead_seconds',
-      help: 'Own time of a model call: its whole time without the time spent waiting for upstreams.',
-      buckets: OVERHEAD_SECONDS,
+    retries: new Counter({
+      name: 'sekisho_retries_total',
+      help: 'Attempts after the first of a call, by the target that was tried.',
+      labelNames: ['target'] as const,
       registers,
     }),
-    genAiDuration: new Histogram({
-      name: 'gen_ai_server_request_duration_seconds',
-      help: 'Duration of model calls.',
-      labelNames: ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model', 'error_type'] as const,
-      buckets: SECONDS,
+    hedges: new Counter({
+      name: 'sekisho_hedges_total',
+      help: 'Hedged calls by route and outcome (started, won, lost).',
+      labelNames: ['route', 'outcome'] as const,
       registers,
     }),
-    genAiFirstToken: new Histogram({
-      name: 'gen_ai_server_time_to_first_token_seconds',
-      help: 'Time to the first data of streamed answers.',
-      labelNames: ['gen_ai_operation_name', 'gen_ai_provider_name', 'gen_ai_request_model'] as const,
-      buckets: SECONDS,
+    breakerState: new Gauge({
+      name: 'sekisho_breaker_state',
+      help: 'State of the circuit breaker of a target: 0 closed, 1 half open, 2 open.',
+      labelNames: ['target'] as const,
       registers,
     }),
-    genAiTokens: new Histogram({
-      name: 'gen_ai_client_token_usage',
-      help: 'Tokens per model call, by gen_ai_token_type (input, output).',
-      labelNames: [
-        'gen_ai_operation_name',
-        'gen_ai_provider_name',
-        'gen_ai_request_model',
-        'gen_ai_token_type',
-      ] as const,
-      buckets: TOKENS,
+    queueLength: new Gauge({
+      name: 'sekisho_queue_length',
+      help: 'Calls that wait for a place at a target.',
+      labelNames: ['target'] as const,
+      registers,
+    }),
+    limitRefusals: new Counter({
+      name: 'sekisho_limit_refusals_total',
+      help: 'Calls refused by a limit or budget, by scope and measure.',
+      labelNames: ['scope', 'measure'] as const,
+      registers,
+    }),
+    limitShadows: new Counter({
+      name: 'sekisho_limit_shadow_refusals_total',
+      help: 'Calls that a limit in shadow mode would have refused, by scope and measure.',
+      labelNames: ['scope', 'measure'] as const,
+      registers,
+    }),
+    storesDown: new Counter({
+      name: 'sekisho_store_failures_total',
+      help: 'Failed uses of a store (redis, database).',
+      labelNames: ['store'] as const,
+      registers,
+    }),
+    uncarried: new Counter({
+      name: 'sekisho_uncarried_parameters_total',
+      help: 'Parameters left out because the target cannot carry them, by target.',
+      labelNames: ['target'] as const,
+      registers,
+    }),
+    discoveryFailures: new Counter({
+      name: 'sekisho_discovery_failures_total',
+      help: 'Failed looks for the endpoints of a provider.',
+      labelNames: ['provider'] as const,
+      registers,
+    }),
+    logDrops: new Counter({
+      name: 'sekisho_log_lines_dropped_total',
+      help: 'Log lines that did not reach their sink: dropped from a full buffer or refused.',
+      labelNames: ['sink'] as const,
+      registers,
+    }),
+    spanDrops: new Counter({
+      name: 'sekisho_spans_dropped_total',
+      help: 'Spans that did not reach the collector.',
       registers,
     }),
     ragQueries: new Counter({

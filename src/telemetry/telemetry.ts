@@ -1,14 +1,49 @@
 import type { SekishoError } from '../spec/errors.ts';
 import type { LedgerEntry } from '../spec/ledger.ts';
+import type { LimitMeasure, LimitScope } from '../spec/limits.ts';
 import { createBoundedLabel } from './bounded-labels.ts';
+import { createCallHandles } from './call-handles.ts';
+import { callFields, callLine } from './call-line.ts';
+import type { Count } from './call-metrics.ts';
 import type { Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
+
+/** A look into a cache. `flight` is the joining of identical calls. */
+export interface CacheLook {
+  kind: 'exact' | 'embedding';
+  level: 'memory' | 'disk' | 'redis' | 'flight';
+  outcome: 'hit' | 'miss' | 'stored' | 'error';
+}
+
+export interface LimitEvent {
+  requestId: string;
+  scope: LimitScope;
+  /** The name or id of whoever the limit is of; in the log only. */
+  id: string;
+  measure: LimitMeasure;
+}
 
 /** One function per event of the business; each writes the log line and counts what is to be counted. */
 export interface Telemetry {
   log: Log;
   modelCallSettled(entry: LedgerEntry, overheadMs: number, error: SekishoError | undefined): void;
   attemptFailed(requestId: string, target: string, error: SekishoError): void;
+  /** A target is tried after another attempt of the same call has failed. */
+  attemptRetried(target: string): void;
+  hedged(hedge: { requestId: string; route: string; target: string; outcome: 'started' | 'won' | 'lost' }): void;
+  cacheLooked(look: CacheLook): void;
+  breakerChanged(change: { target: string; state: 'closed' | 'half-open' | 'open'; reason?: string }): void;
+  /** How many calls wait for a place at a target now. */
+  queueChanged(target: string, waiting: number): void;
+  limitRefused(limit: LimitEvent): void;
+  limitShadowed(limit: LimitEvent): void;
+  /** Small embedding calls that became one upstream call. */
+  embedBatched(batch: { target: string; calls: number; inputs: number }): void;
+  /** A store did not do what was asked of it; at most one line a second and store. */
+  storeDown(failure: { store: string; error: unknown }): void;
+  uncarriedDropped(drop: { requestId: string; target: string; parameters: readonly string[] }): void;
+  discoveryFailed(failure: { provider: string; error: unknown }): void;
+  spansDropped(count: number): void;
   questionAnswered(question: {
     requestId: string;
     collection: string;
@@ -25,58 +60,109 @@ export interface Telemetry {
 
 const MAX_NAMES = 200;
 const MAX_COMPONENTS = 20;
+const STATES = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 /** Log and metrics of the process. */
 export function createTelemetry(log: Log): Telemetry {
   const metrics = createMetrics();
+  const handlesOf = createCallHandles(metrics);
   const route = createBoundedLabel(MAX_NAMES);
   const target = createBoundedLabel(MAX_NAMES);
-  const model = createBoundedLabel(MAX_NAMES);
   const collection = createBoundedLabel(MAX_NAMES);
+  const provider = createBoundedLabel(MAX_NAMES);
   const component = createBoundedLabel(MAX_COMPONENTS);
+  const store = createBoundedLabel(MAX_COMPONENTS);
+  const overhead = metrics.overhead([]);
+  const batchCalls = metrics.batchCalls([]);
+  const cacheLooks = new Map<string, Count>();
+  const storeToldMs = new Map<string, number>();
 
   return {
     log,
 
     modelCallSettled: (entry, overheadMs, error) => {
-      const labels = { route: route(entry.route), target: target(entry.target) };
-      const genAi = {
-        gen_ai_operation_name: entry.operation === 'chat' ? 'chat' : 'embeddings',
-        gen_ai_provider_name: entry.wire,
-        gen_ai_request_model: model(entry.upstreamModel),
-      };
-      metrics.requests.inc({ ...labels, outcome: entry.outcome });
-      metrics.latency.observe(labels, entry.durationMs / 1000);
-      metrics.tokens.inc({ ...labels, type: 'input' }, entry.usage.inputTokens);
-      metrics.tokens.inc({ ...labels, type: 'output' }, entry.usage.outputTokens);
-      if (entry.costMicros === null) metrics.unpriced.inc({ target: labels.target });
-      else metrics.cost.inc(labels, entry.costMicros / 1_000_000);
-      metrics.overhead.observe(overheadMs / 1000);
-      metrics.genAiDuration.observe({ ...genAi, error_type: entry.errorCode ?? '' }, entry.durationMs / 1000);
-      metrics.genAiTokens.observe({ ...genAi, gen_ai_token_type: 'input' }, entry.usage.inputTokens);
-      metrics.genAiTokens.observe({ ...genAi, gen_ai_token_type: 'output' }, entry.usage.outputTokens);
-      if (entry.firstByteMs !== undefined) metrics.genAiFirstToken.observe(genAi, entry.firstByteMs / 1000);
-      const fields = {
-        request_id: entry.requestId,
-        key: entry.keyId,
-        route: entry.route,
-        target: entry.target,
-        outcome: entry.outcome,
-        input_tokens: entry.usage.inputTokens,
-        output_tokens: entry.usage.outputTokens,
-        cost_micros: entry.costMicros,
-        attempts: entry.attempts,
-        streamed: entry.streamed,
-        duration_ms: Math.round(entry.durationMs),
-      };
-      if (error === undefined) log.info('model_call', fields);
-      else log.warn('model_call', { ...fields, error });
+      const { usage, durationMs } = entry;
+      const handles = handlesOf(entry);
+      handles.outcome[entry.outcome].value++;
+      handles.latency.observe(durationMs / 1_000);
+      handles.inputTokens.value += usage.inputTokens;
+      handles.outputTokens.value += usage.outputTokens;
+      if (entry.costMicros === null) handles.unpriced.value++;
+      else handles.cost.value += entry.costMicros / 1_000_000;
+      overhead.observe(overheadMs / 1_000);
+      handles.duration(entry.errorCode ?? '').observe(durationMs / 1_000);
+      handles.inputSpread.observe(usage.inputTokens);
+      handles.outputSpread.observe(usage.outputTokens);
+      if (entry.firstByteMs !== undefined) handles.firstToken.observe(entry.firstByteMs / 1_000);
+      if (error !== undefined) log.warn('model_call', { ...callFields(entry), error });
+      else if (log.writes('info')) log.line('info', callLine('info', log.timeText(), entry));
     },
 
     attemptFailed: (requestId, failedTarget, error) => {
       metrics.failedAttempts.inc({ target: target(failedTarget), error_type: error.code });
       log.warn('attempt_failed', { request_id: requestId, target: failedTarget, error });
     },
+
+    attemptRetried: (tried) => metrics.retries.inc({ target: target(tried) }),
+
+    hedged: ({ requestId, route: of, target: at, outcome }) => {
+      metrics.hedges.inc({ route: route(of), outcome });
+      log.debug('hedged', { request_id: requestId, route: of, target: at, outcome });
+    },
+
+    cacheLooked: ({ kind, level, outcome }) => {
+      const name = `${kind} ${level} ${outcome}`;
+      let count = cacheLooks.get(name);
+      if (count === undefined) {
+        count = metrics.cacheLooks([kind, level, outcome]);
+        cacheLooks.set(name, count);
+      }
+      count.value++;
+    },
+
+    breakerChanged: ({ target: of, state, reason }) => {
+      metrics.breakerState.set({ target: target(of) }, STATES[state]);
+      const fields = { target: of, state, reason };
+      if (state === 'open') log.warn('breaker_changed', fields);
+      else log.info('breaker_changed', fields);
+    },
+
+    queueChanged: (of, waiting) => metrics.queueLength.set({ target: target(of) }, waiting),
+
+    limitRefused: ({ requestId, scope, id, measure }) => {
+      metrics.limitRefusals.inc({ scope, measure });
+      log.info('limit_refused', { request_id: requestId, scope, id, measure });
+    },
+
+    limitShadowed: ({ requestId, scope, id, measure }) => {
+      metrics.limitShadows.inc({ scope, measure });
+      log.info('limit_shadowed', { request_id: requestId, scope, id, measure });
+    },
+
+    embedBatched: ({ target: at, calls, inputs }) => {
+      batchCalls.observe(calls);
+      log.debug('embed_batched', { target: at, calls, inputs });
+    },
+
+    storeDown: ({ store: name, error }) => {
+      metrics.storesDown.inc({ store: store(name) });
+      const now = performance.now();
+      if (now - (storeToldMs.get(store(name)) ?? -Infinity) < 1_000) return;
+      storeToldMs.set(store(name), now);
+      log.warn('store_down', { store: name, error });
+    },
+
+    uncarriedDropped: ({ requestId, target: at, parameters }) => {
+      metrics.uncarried.inc({ target: target(at) }, parameters.length);
+      log.info('uncarried_dropped', { request_id: requestId, target: at, parameters: parameters.slice(0, 20) });
+    },
+
+    discoveryFailed: ({ provider: of, error }) => {
+      metrics.discoveryFailures.inc({ provider: provider(of) });
+      log.warn('discovery_failed', { provider: of, error });
+    },
+
+    spansDropped: (count) => metrics.spanDrops.inc(count),
 
     questionAnswered: ({ requestId, collection: name, outcome, timingsMs }) => {
       metrics.ragQueries.inc({ collection: collection(name), outcome });
@@ -94,6 +180,11 @@ export function createTelemetry(log: Log): Telemetry {
 
     streamOpened: () => metrics.openStreams.inc(),
     streamClosed: () => metrics.openStreams.dec(),
-    metricsText: () => metrics.registry.metrics(),
+
+    metricsText: () => {
+      metrics.logDrops.reset();
+      for (const [sink, lost] of log.dropped()) metrics.logDrops.inc({ sink }, lost);
+      return metrics.registry.metrics();
+    },
   };
 }
