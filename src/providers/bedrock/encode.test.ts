@@ -308,6 +308,16 @@ describe('what the wire cannot carry', () => {
   });
 });
 
+test('a budget that the answer leaves no room for is not half sent', () => {
+  const told: string[] = [];
+  const made = encodeChatRequest(
+    { messages: [], reasoning: { effort: 'high' }, maxOutputTokens: 500 },
+    { model: CLAUDE, target: 't', onUncarried: (parameters) => told.push(...parameters) },
+  );
+  expect(told).toEqual(['reasoning within 500 tokens']);
+  expect(made['additionalModelRequestFields']).toBeUndefined();
+});
+
 test.each([
   ['anthropic.claude-3-haiku-20240307-v1:0', 'claude'],
   ['global.anthropic.claude-opus-4-8', 'claude'],

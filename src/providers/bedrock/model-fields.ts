@@ -37,7 +37,10 @@ export function modelFields(
 function claudeThinking(request: ChatRequest, model: string, unsupported: Set<string>): JsonObject {
   const { thinking, effort, budgetTokens } = encodeThinking(model, request.reasoning);
   const maxTokens = request.maxOutputTokens ?? Number.POSITIVE_INFINITY;
-  if (budgetTokens > 0 && maxTokens <= MIN_BUDGET_TOKENS) unsupported.add(`reasoning within ${maxTokens} tokens`);
+  if (budgetTokens > 0 && maxTokens <= MIN_BUDGET_TOKENS) {
+    unsupported.add(`reasoning within ${maxTokens} tokens`);
+    return {};
+  }
   if (budgetTokens >= maxTokens && thinking !== undefined) thinking['budget_tokens'] = maxTokens - 1;
   return { ...(thinking && { thinking }), ...(effort !== undefined && { output_config: { effort } }) };
 }
