@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { createManualTime } from '../../../test/support/manual-time.ts';
 import type { Provider } from '../../ports/provider.ts';
+import { SekishoError } from '../../spec/errors.ts';
 import type { Catalogue, ProviderEntry } from '../catalogue.ts';
 import type { Instance } from './endpoint-book.ts';
 import { runHealthChecks } from './health-checks.ts';
@@ -10,7 +11,7 @@ const INTERVAL_MS = 1_000;
 function createStage() {
   const time = createManualTime();
   const stop = new AbortController();
-  const down = new Set<string>();
+  const down = new Map<string, Error>();
   const asked: string[] = [];
   const checked: string[] = [];
   const changes: string[] = [];
@@ -19,7 +20,8 @@ function createStage() {
     wire: 'openai',
     probe: () => {
       asked.push(place);
-      return down.has(place) ? Promise.reject(new Error('silent')) : Promise.resolve();
+      const error = down.get(place);
+      return error === undefined ? Promise.resolve() : Promise.reject(error);
     },
   });
   const entry = (provider: Provider): ProviderEntry => ({
@@ -33,7 +35,14 @@ function createStage() {
     weight: 1,
     provider: probing(`fleet@${origin}`),
   }));
-  const providers = [entry(probing('fleet')), entry({ name: 'mute', wire: 'openai' })];
+  const mute: Provider = { name: 'mute', wire: 'openai' };
+  const providers = [entry(probing('fleet')), entry(mute)];
+  const listing = (): void => {
+    mute.listModels = () => {
+      asked.push('models of mute');
+      return Promise.resolve([]);
+    };
+  };
   const catalogue: Catalogue = {
     providers,
     routes: [],
@@ -55,7 +64,7 @@ function createStage() {
   const leave = (): void => {
     instances = instances.slice(1);
   };
-  return { time, stop, down, asked, checked, changes, running, leave };
+  return { time, stop, down, asked, checked, changes, running, leave, listing };
 }
 
 test('every place that knows the question is asked, again and again', async () => {
@@ -69,7 +78,7 @@ test('every place that knows the question is asked, again and again', async () =
 test('two silences in a row make a place ill, one answer makes it well', async () => {
   const { time, down, checked, changes } = createStage();
   await time.settle();
-  down.add('fleet@http://1');
+  down.set('fleet@http://1', new Error('silent'));
   await time.pass(INTERVAL_MS);
   expect(changes).toEqual([]);
   await time.pass(INTERVAL_MS);
@@ -82,9 +91,21 @@ test('two silences in a row make a place ill, one answer makes it well', async (
   expect(changes).toEqual(['fleet@http://1 silent', 'fleet@http://1 answers']);
 });
 
+test('a refusal is an answer, and whoever has no question of its own is asked for its models', async () => {
+  const { time, down, changes, asked, listing } = createStage();
+  down.set('fleet@http://1', new SekishoError('upstream_credential'));
+  listing();
+  await time.pass(3 * INTERVAL_MS);
+  expect(changes).toEqual([]);
+  expect(asked).toContain('models of mute');
+  down.set('fleet@http://1', new SekishoError('upstream_unreachable'));
+  await time.pass(3 * INTERVAL_MS);
+  expect(changes).toEqual(['fleet@http://1 silent']);
+});
+
 test('a place that has left is not held to be ill for ever', async () => {
   const { time, down, checked, leave } = createStage();
-  down.add('fleet@http://1');
+  down.set('fleet@http://1', new Error('silent'));
   await time.pass(INTERVAL_MS);
   checked.length = 0;
   leave();

@@ -1,5 +1,6 @@
 import type { Sleep } from '../../lib/sleep.ts';
 import type { Provider } from '../../ports/provider.ts';
+import { SekishoError, type ErrorCode } from '../../spec/errors.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { EndpointBook } from './endpoint-book.ts';
 import type { TargetHealth } from './target-health.ts';
@@ -10,11 +11,18 @@ const PROBE_MS = 5_000;
 const FALL = 2;
 /** Places that are asked at once. */
 const AT_ONCE = 8;
+/** Refusals that show that somebody is there. */
+const ANSWERS: ReadonlySet<ErrorCode> = new Set([
+  'upstream_credential',
+  'upstream_not_found',
+  'upstream_rate_limited',
+  'upstream_rejected',
+]);
 
 /**
- * Asks every place of every provider that knows a cheap question whether it answers, every `intervalMs` or so. Two
- * silences in a row make a place ill with all of its targets; one answer makes it well again. Resolves when the signal
- * is aborted.
+ * Asks every place of every provider whether it answers, every `intervalMs` or so: by the provider's own cheap question,
+ * or else by asking for its models. Two silences in a row make a place ill with all of its targets; one answer, be it a
+ * refusal, makes it well again. Resolves when the signal is aborted.
  */
 export async function runHealthChecks(options: {
   intervalMs: number;
@@ -32,19 +40,27 @@ export async function runHealthChecks(options: {
   const silences = new Map<string, number>();
 
   async function ask(place: string, provider: Provider): Promise<void> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]);
     try {
-      await provider.probe?.(AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)]));
-      if ((silences.get(place) ?? 0) >= FALL) options.onChange?.(place, 'answers');
-      silences.delete(place);
-      health.checked(place, 'answers');
+      await (provider.probe?.(limit) ?? provider.listModels?.(limit));
     } catch (error) {
       if (signal.aborted) return;
-      const count = (silences.get(place) ?? 0) + 1;
-      silences.set(place, count);
-      if (count < FALL) return;
-      health.checked(place, 'silent');
-      if (count === FALL) options.onChange?.(place, 'silent', error);
+      if (!(error instanceof SekishoError && ANSWERS.has(error.code))) {
+        silent(place, error);
+        return;
+      }
     }
+    if ((silences.get(place) ?? 0) >= FALL) options.onChange?.(place, 'answers');
+    silences.delete(place);
+    health.checked(place, 'answers');
+  }
+
+  function silent(place: string, error: unknown): void {
+    const count = (silences.get(place) ?? 0) + 1;
+    silences.set(place, count);
+    if (count < FALL) return;
+    health.checked(place, 'silent');
+    if (count === FALL) options.onChange?.(place, 'silent', error);
   }
 
   while (!signal.aborted) {
@@ -76,7 +92,7 @@ function placesOf(catalogue: Catalogue, endpoints: Pick<EndpointBook, 'instances
         instances === undefined
           ? [[name, entry.provider]]
           : instances.map(({ origin, provider }) => [`${name}@${origin}`, provider]);
-      return places.filter(([, provider]) => provider.probe !== undefined);
+      return places.filter(([, provider]) => provider.probe !== undefined || provider.listModels !== undefined);
     }),
   );
 }
