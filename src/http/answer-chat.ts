@@ -1,14 +1,15 @@
 import type { ModelAnswer } from '../gateway/model-call.ts';
 import type { StreamFrame } from '../ports/provider.ts';
 import type { SekishoError } from '../spec/errors.ts';
-import type { ChatDialect } from './dialects/dialect.ts';
+import type { AnswerDialect, ChatDialect } from './dialects/dialect.ts';
 import type { HttpContext } from './http-context.ts';
 import { modelHeaders } from './model-headers.ts';
 import type { JsonBody } from './read-body.ts';
 import { STREAM_HEADERS, streamBody } from './stream-body.ts';
 
 export interface ChatAnswering {
-  dialect: ChatDialect;
+  /** With the form of bodies that need no encoding, where there is one. */
+  dialect: AnswerDialect & Partial<Pick<ChatDialect, 'wire'>>;
   body: JsonBody;
   answer: ModelAnswer;
   streams: { streamOpened(): void; streamClosed(): void };
@@ -24,7 +25,7 @@ export function answerChat(context: HttpContext, { dialect, body, answer, stream
   if (answer.kind === 'whole') {
     const { native } = answer.answer;
     const text =
-      native?.wire === dialect.wire
+      native !== undefined && native.wire === dialect.wire
         ? native.text
         : JSON.stringify(dialect.encodeResult(answer.answer.result(), encoding));
     headers['content-type'] = 'application/json';
@@ -47,8 +48,8 @@ export function answerChat(context: HttpContext, { dialect, body, answer, stream
 async function* renderFrames(
   frames: AsyncIterable<StreamFrame>,
   options: {
-    dialect: ChatDialect;
-    encoding: Parameters<ChatDialect['streamEncoder']>[0];
+    dialect: AnswerDialect;
+    encoding: Parameters<AnswerDialect['streamEncoder']>[0];
     failed: (error: SekishoError) => string;
     messageOf: (error: SekishoError) => string;
   },

@@ -8,19 +8,24 @@ import { SekishoError } from '../spec/errors.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { anthropicDialect } from './dialects/anthropic/anthropic-dialect.ts';
 import { openAiDialect } from './dialects/openai/openai-dialect.ts';
+import { completionsDialect } from './dialects/openai-completions/completions-dialect.ts';
+import { responsesDialect } from './dialects/openai-responses/responses-dialect.ts';
 import type { HttpEnv } from './http-context.ts';
 import { authenticate } from './middleware/authenticate.ts';
 import { openRequest } from './middleware/open-request.ts';
 import { renderError } from './render-error.ts';
 import { adminRoutes, type AdminRouteDeps } from './routes/admin/admin-routes.ts';
 import { chatRoutes, type ChatRouteDeps } from './routes/chat.ts';
+import { countTokensRoutes, type CountTokensRouteDeps } from './routes/count-tokens.ts';
 import { documentRoutes, type DocumentRouteDeps } from './routes/documents.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { queryRoutes, type QueryRouteDeps } from './routes/query.ts';
+import { rerankRoutes } from './routes/rerank.ts';
 import { searchRoutes } from './routes/search.ts';
 import { systemRoutes, type SystemRouteDeps } from './routes/system.ts';
+import { taskRoutes, type TaskRouteDeps } from './routes/tasks.ts';
 import { usageRoutes } from './routes/usage.ts';
 
 export interface HttpAppDeps extends DocumentRouteDeps {
@@ -28,6 +33,11 @@ export interface HttpAppDeps extends DocumentRouteDeps {
   answerQuestion: QueryRouteDeps['answerQuestion'];
   answerAsChat: ChatRouteDeps['answerAsChat'];
   gateway: ModelGateway;
+  countTokens: CountTokensRouteDeps['countTokens'];
+  /** Cuts texts into sentences for summaries without a model. */
+  analyser: TaskRouteDeps['analyser'];
+  /** What `/v1/generate` asks where the caller names no model. */
+  defaultModel?: string;
   keys: Keys;
   ledger: Ledger;
   telemetry: Telemetry;
@@ -54,14 +64,20 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.route('/', systemRoutes(deps.system));
 
   app.use('/v1/*', authenticate(deps.keys));
+  app.use('/v2/*', authenticate(deps.keys));
   app.route(
     '/',
     chatRoutes({ gateway: deps.gateway, answerAsChat: deps.answerAsChat, streams: deps.telemetry }, [
       { path: '/v1/chat/completions', dialect: openAiDialect },
       { path: '/v1/messages', dialect: anthropicDialect },
+      { path: '/v1/responses', dialect: responsesDialect },
+      { path: '/v1/completions', dialect: completionsDialect },
     ]),
   );
+  app.route('/', countTokensRoutes(deps));
   app.route('/', embeddingRoutes(deps));
+  app.route('/', rerankRoutes(deps));
+  app.route('/', taskRoutes({ ...deps, streams: deps.telemetry }));
   app.route('/', modelRoutes({ gateway: deps.gateway, collections: deps.collections, mayUseRoute }));
   app.route('/', queryRoutes(deps));
   app.route('/', searchRoutes(deps));

@@ -17,7 +17,7 @@ export function renderError(telemetry: Pick<Telemetry, 'requestFailed'>): ErrorH
     const requestId = context.get('requestId') ?? 'req_unknown';
     const language = context.get('language') ?? languageOf(context.req.header('accept-language'));
     telemetry.requestFailed({ requestId, method: context.req.method, path: context.req.path, error });
-    const dialect = context.req.path === '/v1/messages' ? anthropicDialect : openAiDialect;
+    const dialect = /^\/v1\/messages(?:\/|$)/.test(context.req.path) ? anthropicDialect : openAiDialect;
     const headers: Record<string, string> = {
       'content-type': 'application/json; charset=utf-8',
       'content-language': language,

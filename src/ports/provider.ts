@@ -94,6 +94,8 @@ export interface Provider {
   chat?(call: ChatCall): Promise<ChatAnswer>;
   /** Resolves when the first event has arrived; before that, a failure may fall back. */
   streamChat?(call: ChatCall): Promise<ChatStream>;
+  /** Tokens of the input, by the upstream's own count; free of charge. */
+  countTokens?(call: ChatCall): Promise<number>;
   embed?(call: EmbeddingCall): Promise<EmbeddingAnswer>;
   rerank?(call: RerankCall): Promise<RerankResult>;
   /** Present where the server loads models on demand. */

@@ -15,7 +15,8 @@ export interface LedgerEntry {
   /** Tags of key and request, so that reports can be made of them later. */
   tags?: readonly string[];
   atMs: number;
-  operation: 'chat' | 'embedding' | 'rerank';
+  /** `count`: tokens were counted and nothing was made; it is free. */
+  operation: 'chat' | 'embedding' | 'rerank' | 'count';
   route: string;
   target: string;
   wire: string;

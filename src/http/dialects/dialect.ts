@@ -20,18 +20,22 @@ export interface StreamEncoder {
   fail?(error: SekishoError, message: string): string;
 }
 
+/** How answers are told to callers. */
+export interface AnswerDialect {
+  encodeResult(result: ChatResult, context: EncodeContext): JsonObject;
+  streamEncoder(context: EncodeContext): StreamEncoder;
+  /** The event that ends a stream with an error. */
+  encodeStreamError(error: SekishoError, language: Language, requestId: string): string;
+}
+
 /** One way in which callers speak: what they send, what they get, how they learn of errors. */
-export interface ChatDialect {
+export interface ChatDialect extends AnswerDialect {
   /** The form of the caller's body; targets that take it get it as it is. */
   wire: BodyForm;
   /** Cheap judgement of what every call needs: the model's name, whether to stream. @throws invalid_request. */
   check(json: JsonObject): { route: string; stream: boolean; endUser?: string };
   /** The request in the vocabulary. @throws invalid_request with the path of the problem. */
   decode(json: JsonObject): ChatRequest;
-  encodeResult(result: ChatResult, context: EncodeContext): JsonObject;
-  streamEncoder(context: EncodeContext): StreamEncoder;
   /** The body of an error answer. */
   encodeError(error: SekishoError, language: Language, requestId: string): JsonObject;
-  /** The event that ends a stream with an error. */
-  encodeStreamError(error: SekishoError, language: Language, requestId: string): string;
 }

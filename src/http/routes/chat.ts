@@ -1,20 +1,16 @@
 import { Hono } from 'hono';
-import type { ModelAnswer, ModelCall, ModelGateway } from '../../gateway/model-call.ts';
+import type { ModelCall } from '../../gateway/model-call.ts';
 import { answerChat, type ChatAnswering } from '../answer-chat.ts';
+import { askModel, type AskModelDeps } from '../ask-model.ts';
 import { callHeaders } from '../call-headers.ts';
 import type { ChatDialect } from '../dialects/dialect.ts';
 import type { HttpEnv } from '../http-context.ts';
 import { withoutPins } from '../dialects/pins.ts';
 import { readJson } from '../read-body.ts';
 
-export interface ChatRouteDeps {
-  gateway: Pick<ModelGateway, 'chat'>;
-  /** Answers calls to `rag/<collection>`; every other model goes to the gateway. */
-  answerAsChat: (call: ModelCall, collection: string) => Promise<ModelAnswer>;
+export interface ChatRouteDeps extends AskModelDeps {
   streams: ChatAnswering['streams'];
 }
-
-const COLLECTION_MODEL = /^rag\/(.+)$/;
 
 /** The chat endpoints: one per dialect, all on the same road. */
 export function chatRoutes(
@@ -34,9 +30,7 @@ export function chatRoutes(
         native: { wire: dialect.wire, ...withoutPins(body) },
         ...(endUser !== undefined && { endUser }),
       };
-      const collection = COLLECTION_MODEL.exec(route)?.[1];
-      const answer =
-        collection === undefined ? await deps.gateway.chat(call) : await deps.answerAsChat(call, collection);
+      const answer = await askModel(deps, call);
       return answerChat(context, { dialect, body, answer, streams: deps.streams });
     });
   }

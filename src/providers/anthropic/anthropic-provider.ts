@@ -1,4 +1,4 @@
-import { arrayAt, isJsonObject, objectAt, stringAt } from '../../lib/json.ts';
+import { arrayAt, isJsonObject, numberAt, objectAt, stringAt } from '../../lib/json.ts';
 import { spliceJson } from '../../lib/json-splice.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
@@ -96,6 +96,21 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
       return { wire: 'anthropic', frames: streamFrames(opened, target, reader), decoder };
     },
 
+    countTokens: async (call) => {
+      const { target, signal } = call;
+      const { json, text } = await upstream.json({
+        url: `${base}/messages/count_tokens`,
+        body: countBody(call),
+        target,
+        signal,
+        headers: forwarded(call.forwardHeaders),
+      });
+      const tokens = numberAt(json, 'input_tokens');
+      if (tokens !== undefined && tokens >= 0) return tokens;
+      const cause = new Error(`not a count: ${text.slice(0, 500)}`);
+      throw new SekishoError('upstream_broken', { values: { target }, cause });
+    },
+
     listModels: async (signal) => {
       const url = `${base}/models?limit=1000`;
       const { json } = await upstream.json({ url, target: name, signal, headers: forwarded(undefined) });
@@ -113,6 +128,16 @@ function chatBody(call: ChatCall, stream: boolean): string {
   if (native?.wire !== 'anthropic') return JSON.stringify(encodeChatRequest(call.request(), { ...call, stream }));
   // Also where the name is the same already: of several `model` fields the upstream might read another one.
   return spliceJson(native.text, { model: JSON.stringify(model) });
+}
+
+/** Fields that counting takes; it refuses the others. */
+const COUNTED = ['model', 'messages', 'system', 'tools', 'tool_choice', 'thinking'];
+
+/** What is to be counted: the caller's body with the target's model name, or one from the vocabulary. */
+function countBody(call: ChatCall): string {
+  if (call.native?.wire === 'anthropic') return chatBody(call, false);
+  const whole = encodeChatRequest(call.request(), { ...call, stream: false });
+  return JSON.stringify(Object.fromEntries(COUNTED.map((name) => [name, whole[name]])));
 }
 
 function forwarded(given: Readonly<Record<string, string>> | undefined): Record<string, string> {
