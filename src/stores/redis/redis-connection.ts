@@ -29,7 +29,7 @@ export interface RedisConnection {
    */
   run<T>(work: (client: Redis) => Promise<T>): Promise<T>;
   isUp(): boolean;
-  /** Told each time that Redis is back after it was down. */
+  /** Told each time that Redis answers again after it was down, or left a command unanswered. */
   onUp(listener: () => void): void;
   /** A connection of its own for a subscriber; resubscribes by itself, ends with this one. */
   duplicate(): Redis;
@@ -44,8 +44,8 @@ const PROBES_PER_CONNECTION = 2;
 /**
  * Opens the connection in the background; the first work waits until it is known whether Redis answers.
  *
- * Down is what a lost connection, an unanswered command or a refusal of writes says; up is what a probe says
- * that wrote a key in time, every quarter of a second. A probe that is not answered twice replaces the
+ * Down is what a lost connection or a refusal of writes says, or an unanswered command and then an unanswered
+ * probe; up is what a probe says that wrote a key in time, every quarter of a second. A probe that is not answered twice replaces the
  * connection, because a path that swallows packets never closes one, and an address may have moved to
  * another server. The client queues nothing and sends nothing twice. A command that was sent and not answered may
  * still be done later; whoever cannot bear that gives it a deadline of its own.
@@ -68,6 +68,8 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
   const listeners: (() => void)[] = [];
   let state: 'starting' | 'up' | 'down' | 'closed' = 'starting';
   let downSinceMs = 0;
+  /** Something was not answered since the last probe that was. */
+  let doubtful = false;
   let unanswered = 0;
   let probing = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -86,6 +88,7 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
   function goDown(error: unknown): void {
     if (state === 'down' || state === 'closed') return;
     state = 'down';
+    doubtful = true;
     begun();
     downSinceMs = performance.now();
     unanswered = 0;
@@ -98,13 +101,14 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
     state = 'up';
     begun();
     lastError = undefined;
-    if (!wasDown) return;
-    log.info('redis_up', { downMs: Math.round(performance.now() - downSinceMs) });
+    if (wasDown) log.info('redis_up', { downMs: Math.round(performance.now() - downSinceMs) });
+    if (!doubtful) return;
+    doubtful = false;
     for (const listener of listeners) listener();
   }
 
   async function probe(): Promise<void> {
-    if (probing || state === 'up' || state === 'closed') return;
+    if (probing || state === 'closed') return;
     probing = true;
     clearTimeout(timer);
     try {
@@ -118,7 +122,7 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
         client.disconnect(true);
         for (const subscriber of subscribers) subscriber.disconnect(true);
       }
-      if (state === 'starting' && client.status === 'ready') goDown(thrown);
+      if (state === 'up' || (state === 'starting' && client.status === 'ready')) goDown(thrown);
       if (isOpen()) {
         timer = setTimeout(() => void probe(), PROBE_EVERY_MS);
         timer.unref();
@@ -144,7 +148,10 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
         return await within(commandTimeoutMs, work(client));
       } catch (thrown) {
         if (thrown instanceof SekishoError) throw thrown;
-        if (saysDown(thrown)) goDown(thrown);
+        if (thrown instanceof Unanswered) {
+          doubtful = true;
+          void probe();
+        } else if (saysDown(thrown)) goDown(thrown);
         throw new SekishoError('storage_unavailable', { cause: thrown });
       }
     },

@@ -50,6 +50,9 @@ export function createRedisCounterStore(options: { connection: RedisConnection; 
   /** What is told when Redis is back: settlements, and holds that nobody knows to exist. */
   const deferred = new Map<string, Call>();
   connection.onUp(() => void sendDeferred());
+  /** What Redis refuses while it is up, it would refuse again. */
+  const isFinal = (thrown: unknown): boolean =>
+    connection.isUp() && thrown instanceof Error && thrown.cause instanceof Error && thrown.cause.name === 'ReplyError';
 
   const rateKey = (key: string): string => `${prefix}n:${key}`;
   const levelKeys = (key: string): [string, string] => [`${prefix}l:${key}`, `${prefix}h:${key}`];
@@ -69,12 +72,14 @@ export function createRedisCounterStore(options: { connection: RedisConnection; 
     while (deferred.size > 0) {
       const batch = [...deferred].slice(0, BATCH);
       const sent = await Promise.allSettled(batch.map(([, call]) => run(call)));
+      let unanswered = 0;
       for (const [at, [id, call]] of batch.entries()) {
-        // What Redis refuses while it is up, it would refuse again.
-        const done = sent[at]?.status === 'fulfilled' || connection.isUp();
-        if (done && deferred.get(id) === call) deferred.delete(id);
+        const result = sent[at];
+        if (result?.status === 'rejected' && !isFinal(result.reason)) unanswered++;
+        else if (deferred.get(id) === call) deferred.delete(id);
       }
-      if (!connection.isUp()) return;
+      // It is told again when Redis answers again.
+      if (unanswered > 0) return;
     }
   }
 
@@ -150,7 +155,7 @@ export function createRedisCounterStore(options: { connection: RedisConnection; 
       try {
         await run(call);
       } catch (thrown) {
-        if (connection.isUp()) throw thrown;
+        if (isFinal(thrown)) throw thrown;
         defer(id, call);
       }
     },
