@@ -60,8 +60,8 @@ test('however a stream is cut, the bytes are the same and the whole is recorded'
 
 test.each([
   ['too large', [bytes(TURN.repeat(50)), bytes(DONE)]],
-  ['not text', [Uint8Array.of(0xff, 0xfe), bytes(DONE)]],
-  ['not for every database', [bytes('\0'), bytes(DONE)]],
+  ['not text', [Uint8Array.of(0xff, 0xfe, 10), bytes(DONE)]],
+  ['not for every database', [bytes('\0\n'), bytes(DONE)]],
 ])('what is %s is handed on and not recorded', async (_, pieces) => {
   const ends: RecordedEnd[] = [];
   const stream = recordBody(source(pieces), { maxBytes: 1_000, onEnd: async (end) => void ends.push(end) });
