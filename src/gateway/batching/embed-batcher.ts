@@ -57,7 +57,7 @@ interface Group {
  * Concurrent small calls to one target become one upstream call. A call goes at once while nothing of its kind
  * is under way; otherwise it waits, at most `waitMs`, until the batch is full or the target is free again.
  */
-export function createEmbedBatcher(options: EmbedBatcherOptions<T>): EmbedBatcher<T> {
+export function createEmbedBatcher(options: EmbedBatcherOptions): EmbedBatcher {
   const { waitMs, maxInputs, maxTokens = DEFAULT_MAX_TOKENS, clock, sleep = systemSleep, send } = options;
   /** By endpoint, so that two credentials never meet in one call. */
   const groups = new WeakMap<Provider, Map<string, Group>>();
