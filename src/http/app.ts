@@ -12,6 +12,7 @@ import { completionsDialect } from './dialects/openai-completions/completions-di
 import { responsesDialect } from './dialects/openai-responses/responses-dialect.ts';
 import type { HttpEnv } from './http-context.ts';
 import { authenticate } from './middleware/authenticate.ts';
+import { boundBody } from './middleware/bound-body.ts';
 import { openRequest } from './middleware/open-request.ts';
 import { renderError } from './render-error.ts';
 import { adminRoutes, type AdminRouteDeps } from './routes/admin/admin-routes.ts';
@@ -38,6 +39,8 @@ export interface HttpAppDeps extends DocumentRouteDeps {
   analyser: TaskRouteDeps['analyser'];
   /** What `/v1/generate` asks where the caller names no model. */
   defaultModel?: string;
+  /** Larger bodies are refused, in the caller's dialect; the server's own limit must be above it. */
+  maxBodyBytes: number;
   keys: Keys;
   ledger: Ledger;
   telemetry: Telemetry;
@@ -65,6 +68,7 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
 
   app.use('/v1/*', authenticate(deps.keys));
   app.use('/v2/*', authenticate(deps.keys));
+  app.use(boundBody(deps.maxBodyBytes));
   app.route(
     '/',
     chatRoutes({ gateway: deps.gateway, answerAsChat: deps.answerAsChat, streams: deps.telemetry }, [

@@ -22,5 +22,5 @@ export function modelHeaders(context: HttpContext, facts: CallFacts | SettledFac
 
 /** A name as a header value: header values are bytes of ISO 8859-1, so anything else is percent-encoded. */
 function headerValue(name: string): string {
-  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name);
+  return /^[\x20-\x7e]*$/.test(name) ? name : encodeURIComponent(name.toWellFormed());
 }

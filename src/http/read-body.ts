@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { isJsonObject, parseJson, type JsonObject } from '../lib/json.ts';
+import { jsonExcess } from '../lib/json-size.ts';
 import { SekishoError } from '../spec/errors.ts';
 import type { HttpContext } from './http-context.ts';
 
@@ -9,12 +10,24 @@ export interface JsonBody {
   json: JsonObject;
 }
 
+/** Bounds of a JSON body beside its size in bytes: deeper ones end stacks, ones of more pieces hold up everybody. */
+const JSON_LIMITS = { depth: 128, pieces: 250_000 };
+
 /**
- * Reads a JSON object. The server bounds the size of a body before this runs.
- * @throws SekishoError invalid_json, invalid_request where the body is JSON but no object.
+ * Reads a JSON object. The size of a body is bounded by the middleware `boundBody` before this runs.
+ * @throws SekishoError invalid_json, invalid_request where the body is JSON but no object, or nests or counts
+ * beyond all use.
  */
 export async function readJson(context: HttpContext): Promise<JsonBody> {
   const text = await context.req.text();
+  const excess = jsonExcess(text, JSON_LIMITS);
+  if (excess !== undefined) {
+    const problem =
+      excess === 'depth'
+        ? `the body nests deeper than ${JSON_LIMITS.depth} levels`
+        : 'the body has too many fields and values';
+    throw new SekishoError('invalid_request', { values: { problem } });
+  }
   const json = parseJson(text);
   if (json === undefined) throw new SekishoError('invalid_json');
   if (!isJsonObject(json)) {
@@ -36,4 +49,22 @@ export function judge<S extends z.ZodType>(schema: S, value: unknown): z.infer<S
   const param = issue?.path.join('.') ?? '';
   const problem = `${param === '' ? 'body' : param}: ${issue?.message ?? 'not valid'}`;
   throw new SekishoError('invalid_request', { values: { problem }, ...(param !== '' && { param }) });
+}
+
+/**
+ * Reads a body whose size nobody stated, up to a limit.
+ * @throws SekishoError body_too_large as soon as it is larger; what is left of it is not read.
+ */
+export async function readBounded(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new SekishoError('body_too_large', { values: { limit: maxBytes } });
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
 }

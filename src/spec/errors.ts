@@ -176,6 +176,13 @@ export const ERRORS = {
     en: 'Files of the type "{type}" cannot be read. Known types: {known}.',
     ja: '「{type}」形式のファイルは読めません。読める形式: {known}。',
   },
+  unsupported_encoding: {
+    status: 415,
+    fault: 'caller',
+    retryable: false,
+    en: 'A body with the content-encoding "{encoding}" is not taken. Send it uncompressed.',
+    ja: 'content-encoding が「{encoding}」の本文は受け付けません。圧縮せずに送ってください。',
+  },
   unreadable_document: {
     status: 422,
     fault: 'caller',

@@ -65,15 +65,15 @@ export const completionsDialect: ChatDialect = {
 
 /** A prompt as the one message of a chat. What a chat cannot do goes to `extra`. */
 function decode(json: JsonObject): ChatRequest {
-  const extra: Record<string, JsonValue> = {};
+  const extra = new Map<string, JsonValue>();
   for (const [name, value] of Object.entries(json)) {
     const idle = value === undefined || value === null || value === DEFAULTS[name];
-    if (!KNOWN.has(name) && !idle) extra[OWN.has(name) ? `${name} of completions` : name] = value;
+    if (!KNOWN.has(name) && !idle) extra.set(OWN.has(name) ? `${name} of completions` : name, value);
   }
   const prompts = Array.isArray(json['prompt']) ? json['prompt'] : [json['prompt'] ?? ''];
   const [prompt] = prompts;
-  if (typeof prompt !== 'string') extra['prompt of tokens'] = true;
-  else if (prompts.length > 1) extra['more than one prompt'] = true;
+  if (typeof prompt !== 'string') extra.set('prompt of tokens', true);
+  else if (prompts.length > 1) extra.set('more than one prompt', true);
   const text = typeof prompt === 'string' ? prompt : '';
   const maxOutputTokens = optionalNumber(json, 'max_tokens');
   const temperature = optionalNumber(json, 'temperature');
@@ -93,7 +93,7 @@ function decode(json: JsonObject): ChatRequest {
     ...(presencePenalty !== undefined && { presencePenalty }),
     ...(frequencyPenalty !== undefined && { frequencyPenalty }),
     ...(endUser !== undefined && { endUser }),
-    ...(Object.keys(extra).length > 0 && { extra }),
+    ...(extra.size > 0 && { extra: Object.fromEntries(extra) }),
   };
 }
 
