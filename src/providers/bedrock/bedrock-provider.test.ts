@@ -142,7 +142,7 @@ describe('errors', () => {
       Response.json({ message }, { status, headers: { 'x-amzn-errortype': type, ...headers } });
 
   test.each([
-    ['upstream_rate_limited', refusal(429, 'ThrottlingException:http://internal.amazon.com/', 'Too many requests')],
+    ['upstream_rate_limited', refusal(400, 'ThrottlingException:http://internal.amazon.com/', 'Too many requests')],
     ['upstream_rate_limited', refusal(400, 'ServiceQuotaExceededException', 'quota')],
     ['upstream_credential', refusal(403, 'AccessDeniedException', 'no access to the model')],
     ['upstream_credential', refusal(403, 'UnrecognizedClientException', 'The security token is invalid.')],

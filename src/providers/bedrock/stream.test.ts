@@ -113,11 +113,32 @@ describe('the framer', () => {
 
   test('knows at once what is no event stream', () => {
     expect(() => createMessageFramer().push(Buffer.from('<html><body>Bad Gateway'))).toThrow(RangeError);
+    const torn = Buffer.from(start);
+    torn.writeUInt8(torn.readUInt8(3) + 1, 3);
+    expect(() => createMessageFramer().push(torn)).toThrow(RangeError);
     const huge = Buffer.from(start);
     huge.writeUInt32BE(0x7fffffff, 0);
     huge.writeUInt32BE(Bun.hash.crc32(huge.subarray(0, 8)), 8);
     expect(() => createMessageFramer().push(huge)).toThrow(RangeError);
   });
+});
+
+test('a large message in small packets is put together once', () => {
+  const text = 'x'.repeat(4_000_000);
+  const bytes = delta(0, { text });
+  const framer = createMessageFramer();
+  let concats = 0;
+  const concat = Buffer.concat;
+  Buffer.concat = (list, length) => {
+    concats++;
+    return concat(list, length);
+  };
+  try {
+    for (let at = 0; at < bytes.length; at += 1_000) framer.push(bytes.subarray(at, at + 1_000));
+  } finally {
+    Buffer.concat = concat;
+  }
+  expect(concats).toBeLessThan(5);
 });
 
 describe('the end', () => {

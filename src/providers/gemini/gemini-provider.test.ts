@@ -166,8 +166,8 @@ describe('errors', () => {
   });
 
   test('a refusal of a stream that is a list', async () => {
-    const error = { code: 403, message: 'no', status: 'PERMISSION_DENIED' };
-    answers = [() => Response.json([{ error }], { status: 403 })];
+    const error = { code: 400, message: 'no', status: 'INVALID_ARGUMENT', details: [info('API_KEY_INVALID')] };
+    answers = [() => Response.json([{ error }], { status: 400 })];
     expect((await failure(provider().streamChat?.(call()))).code).toBe('upstream_credential');
   });
 });
