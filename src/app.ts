@@ -14,6 +14,7 @@ import { takeDataFolder, type DataFolder } from './data-folder.ts';
 import { createVault } from './access/vault.ts';
 import { createLedger } from './gateway/ledger.ts';
 import type { ProviderEntry } from './gateway/catalogue.ts';
+import type { LimitRefusal } from './gateway/admission.ts';
 import { openGateway, type GatewayEvents } from './gateway/open-gateway.ts';
 import { gatewayMigrations } from './gateway/schema.ts';
 import { createManagedSettings, governanceMigrations } from './governance/managed-settings.ts';
@@ -99,7 +100,7 @@ export async function startSekisho(settings: Settings, hooks: StartHooks = {}): 
 
 async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks): Promise<Sekisho> {
   const clock = systemClock;
-  const log = createLog({ level: settings.logLevel });
+  const log = createLog({ level: settings.logLevel, ...(settings.logSinks && { sinks: settings.logSinks }) });
   const telemetry = createTelemetry(log);
   const root = join(import.meta.dirname, '..');
 
@@ -165,7 +166,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     onProblem: (setting, error) => log.error('setting_not_in_force', { ...setting, error }),
   });
   const ledger = createLedger(database);
-  const { gateway, health, cache, ...opened } = openGateway({
+  const { gateway, countTokens, health, cache, ...opened } = openGateway({
     catalogue: catalogue.current,
     limitsOf: catalogue.limitsOf,
     placeOf: (provider) => catalogue.providerSettings(provider)?.baseUrl ?? provider,
@@ -238,6 +239,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   built.catch((error: unknown) => log.error('console_not_served', { error }));
   const app = createHttpApp({
     gateway,
+    countTokens,
+    analyser,
     admin: {
       managed,
       vault,
@@ -358,15 +361,30 @@ function gatewayEvents(telemetry: Telemetry): GatewayEvents {
   return {
     onSettled: telemetry.modelCallSettled,
     onAttemptFailed: (call, failed) => telemetry.attemptFailed(call.requestId, failed.target, failed.error),
-    onHedged: (_, target) => log.debug('hedged', { target }),
-    onBreaker: (target, state) => log.warn('breaker', { target, state }),
-    onFleet: (change) => log.info('fleet', change),
-    onFleetProblem: (provider, error) => log.warn('fleet', { provider, error }),
-    onPlace: (place, answers, error) => log.warn('place', { place, answers, error }),
-    onShadow: (refused) => log.info('shadow', refused),
-    onCountersDown: (error) => log.warn('counters', { error }),
-    onCache: () => undefined,
-    onBatch: () => undefined,
-    onUncarried: (_, target, parameters) => log.info('uncarried', { target, parameters }),
+    onHedged: ({ requestId, route }, target) => telemetry.hedged({ requestId, route, target, outcome: 'started' }),
+    onBreaker: (target, state) => telemetry.breakerChanged({ target, state }),
+    onFleet: ({ provider, origins }) => log.info('fleet_changed', { provider, origins }),
+    onFleetProblem: (provider, error) => telemetry.discoveryFailed({ provider, error }),
+    onPlace: (place, answers, error) => log.warn('place_checked', { place, answers, error }),
+    onRefused: (refused, call) => telemetry.limitRefused(limitEvent(refused, call)),
+    onShadow: (refused, call) => telemetry.limitShadowed(limitEvent(refused, call)),
+    onCountersDown: (error) => telemetry.storeDown({ store: 'counters', error }),
+    onCache: (event) => {
+      if (event.type === 'not_kept') return;
+      const outcome = event.type === 'kept' ? 'stored' : event.type;
+      telemetry.cacheLooked({ kind: 'exact', level: event.type === 'hit' ? LEVELS[event.level] : 'memory', outcome });
+    },
+    onBatch: telemetry.embedBatched,
+    onUncarried: ({ requestId }, target, parameters) => telemetry.uncarriedDropped({ requestId, target, parameters }),
   };
+}
+
+/** The levels of the answer cache as telemetry names them. */
+const LEVELS = { memory: 'memory', shared: 'redis', joined: 'flight' } as const;
+
+function limitEvent(
+  { scope, name, counts }: LimitRefusal,
+  call: Parameters<GatewayEvents['onRefused']>[1],
+): Parameters<Telemetry['limitRefused']>[0] {
+  return { requestId: call?.requestId ?? '', scope, id: name, measure: counts };
 }

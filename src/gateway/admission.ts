@@ -37,8 +37,8 @@ export interface PricedTarget {
   price?: Price;
 }
 
-/** A limit in shadow mode that would have refused a call. */
-export interface ShadowRefusal {
+/** A limit that refused a call, or would have in shadow mode. */
+export interface LimitRefusal {
   scope: LimitScope;
   name: string;
   counts: LimitMeasure;
@@ -79,7 +79,9 @@ export interface AdmissionOptions {
    */
   whenDown?: 'count-alone' | 'refuse';
   fallback?: CounterStore;
-  onShadow?: (refused: ShadowRefusal, call: AdmissionCall | undefined) => void;
+  onShadow?: (refused: LimitRefusal, call: AdmissionCall | undefined) => void;
+  /** Told of each call that a limit refused. */
+  onRefused?: (refused: LimitRefusal, call: AdmissionCall | undefined) => void;
   /** Told of each call that met counters which did not answer. */
   onStoreDown?: (error: SekishoError) => void;
 }
@@ -140,6 +142,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const refused = planned[answer.index];
       if (refused === undefined)
         throw new SekishoError('internal', { cause: new Error('A limit refused that is none.') });
+      options.onRefused?.(refusedOf(refused), call);
       throw refusal(refused, { retryAfterMs: answer.retryAfterMs, nowMs: book.counters.nowMs(), headers });
     }
     for (const index of answer.shadowRefused) observed(planned[index], call);
@@ -166,10 +169,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
   }
 
   function observed(each: PlannedTake | undefined, call: AdmissionCall | undefined): void {
-    if (each === undefined) return;
-    const { scope, name } = each.subject;
-    const { counts, window, limit } = each.measure;
-    options.onShadow?.({ scope, name, counts, limit, ...(window !== undefined && { window }) }, call);
+    if (each !== undefined) options.onShadow?.(refusedOf(each), call);
   }
 
   /** The takes of subjects, with money by the dearest of the targets. */
@@ -225,4 +225,8 @@ function dearest({ inputTokens, maxOutputTokens, searchUnits }: Estimate, price:
     ...(searchUnits !== undefined && { searchUnits }),
   };
   return Math.max(costMicros(usage, price), costMicros({ ...usage, cacheWriteTokens: inputTokens }, price));
+}
+
+function refusedOf({ subject: { scope, name }, measure: { counts, window, limit } }: PlannedTake): LimitRefusal {
+  return { scope, name, counts, limit, ...(window !== undefined && { window }) };
 }

@@ -93,16 +93,14 @@ export function createModelGateway(deps: CallModelDeps): ModelGateway {
         'embedding',
         lazily(() => estimateEmbedding(call)),
         async (plan, books, estimate) => {
-          const ask = async (asked: EmbedCall) => {
-            const begun = await books.attempt(plan, estimate, {
+          const ask = (asked: EmbedCall) =>
+            books.attempt(plan, estimate, {
               call: (target, signal) => {
                 const context = upstreamCall(deps, call, { plan, target, signal, books });
                 const { request, native } = asked;
                 return books.waiting(deps.embedTogether(target, { ...context, request, ...(native && { native }) }));
               },
             });
-            return begun.value;
-          };
           return deps.embeddings.embed(call, plan, ask);
         },
       ),

@@ -13,6 +13,7 @@ import { createEmbeddingCache, type EmbeddingCacheOptions } from './cache/embedd
 import { createModelGateway, type CallModelDeps } from './call-model.ts';
 import type { CallTracer } from './call-trace.ts';
 import type { Catalogue } from './catalogue.ts';
+import { createCountTokens, type CountCall, type CountOutcome } from './count-tokens.ts';
 import { createFitter } from './context/fitter.ts';
 import { createSummarise } from './context/summarise.ts';
 import type { Ledger } from './ledger.ts';
@@ -33,6 +34,7 @@ export interface GatewayEvents extends Pick<SettlementDeps, 'onSettled'>, Pick<C
   onFleet: (change: FleetChange) => void;
   onFleetProblem: (provider: string, error: unknown) => void;
   onPlace: (place: string, answers: 'answers' | 'silent', error?: unknown) => void;
+  onRefused: NonNullable<AdmissionOptions['onRefused']>;
   onShadow: NonNullable<AdmissionOptions['onShadow']>;
   onCountersDown: NonNullable<AdmissionOptions['onStoreDown']>;
   onCache: NonNullable<AnswerCacheOptions['onEvent']>;
@@ -67,6 +69,7 @@ export interface GatewayOptions {
 /** The gateway with what administrators see of it. */
 export interface OpenGateway {
   gateway: ModelGateway;
+  countTokens: (call: CountCall) => Promise<CountOutcome>;
   health: TargetHealth;
   cache: CacheAdmin;
   /** Resolves when every fleet has been asked once for its places. */
@@ -98,6 +101,7 @@ export function openGateway(options: GatewayOptions): OpenGateway {
     limitsOf: options.limitsOf,
     whenDown: options.whenCountersDown,
     ...(options.fallbackCounters && { fallback: options.fallbackCounters }),
+    onRefused: events.onRefused,
     onShadow: events.onShadow,
     onStoreDown: events.onCountersDown,
   });
@@ -120,7 +124,11 @@ export function openGateway(options: GatewayOptions): OpenGateway {
     send: (target, call) => serving(target, 'embed')(call),
     onBatch: events.onBatch,
   });
-  const gateway: ModelGateway = createModelGateway({
+  const fitter = createFitter({
+    countTokens: options.countTokens,
+    summarise: createSummarise({ chat: (call) => gateway.chat(call) }),
+  });
+  const road = {
     routes: createRouteBook({ catalogue, endpoints }),
     admission,
     attempts: createAttempts<CallOrigin>({
@@ -133,18 +141,18 @@ export function openGateway(options: GatewayOptions): OpenGateway {
       onFailed: events.onAttemptFailed,
       onHedged: events.onHedged,
     }),
-    answers,
-    embeddings,
-    fitter: createFitter({
-      countTokens: options.countTokens,
-      summarise: createSummarise({ chat: (call) => gateway.chat(call) }),
-    }),
-    embedTogether: batcher.embed,
     ledger,
     clock,
     ...(options.tracer && { tracer: options.tracer }),
     onSettled: events.onSettled,
     onUncarried: events.onUncarried,
+  };
+  const gateway: ModelGateway = createModelGateway({
+    ...road,
+    answers,
+    embeddings,
+    fitter,
+    embedTogether: batcher.embed,
   });
   if (options.healthIntervalMs !== undefined) {
     void runHealthChecks({
@@ -160,6 +168,7 @@ export function openGateway(options: GatewayOptions): OpenGateway {
   }
   return {
     gateway,
+    countTokens: createCountTokens({ ...road, count: fitter.count }),
     health,
     cache: createCacheAdmin({ answers, ...(options.embeddings && { embeddings }) }),
     ready: () => endpoints.ready(),

@@ -1,3 +1,4 @@
+import type { RequestId } from '../../spec/ids.ts';
 import type { LimitBook, Limits, LimitScope } from '../../spec/limits.ts';
 import type { Principal } from '../../spec/principal.ts';
 import type { SpentFilter } from '../ledger.ts';
@@ -9,6 +10,8 @@ export interface AdmissionCall {
   /** The public model name that was asked for. */
   route: string;
   endUser?: string;
+  /** For reports. */
+  requestId?: RequestId;
 }
 
 /** One that has limits, with what they are. */
