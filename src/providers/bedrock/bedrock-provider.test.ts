@@ -126,13 +126,28 @@ describe('who calls', () => {
     const sent = seen[0];
     const sign = createSigner({ ...keys, region: 'eu-west-1', service: 'bedrock', nowMs: () => NOW });
     const url = new URL(`${base}${PATH}/converse`);
-    const expected = await sign({ method: 'POST', url, headers: {}, body: sent?.text ?? '' });
+    const expected = sign({ method: 'POST', url, headers: {}, body: sent?.text ?? '' });
     expect(sent?.headers.get('authorization')).toBe(expected['authorization'] ?? '');
     expect(sent?.headers.get('authorization')).toContain('/20260102/eu-west-1/bedrock/aws4_request');
     expect(sent?.headers.get('x-amz-security-token')).toBe('token-1');
     expect(sent?.headers.get('x-team')).toBe('a');
     expect(JSON.stringify([...(sent?.headers ?? [])])).not.toContain('secret-key-1');
   });
+});
+
+test('what a call was signed with is in no error, whatever the upstream echoes', async () => {
+  const echo = (status: number) => () => {
+    const authorization = seen.at(-1)?.headers.get('authorization') ?? '';
+    const message = `x-amz-security-token: session-token-4711 ${authorization}`;
+    return Response.json({ message }, { status });
+  };
+  answers = [echo(403), echo(400)];
+  for (let turn = 0; turn < 2; turn++) {
+    const error = await failure(provider({ ...keys, sessionToken: new Secret('session-token-4711') }).chat?.(call()));
+    const told = `${error.message} ${String(error.cause)}`;
+    expect(told).toContain('[secret]');
+    expect(told).not.toMatch(/Signature=|session-token-4711/);
+  }
 });
 
 describe('errors', () => {

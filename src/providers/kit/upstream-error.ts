@@ -47,7 +47,7 @@ export function upstreamError(refusal: UpstreamRefusal, known: KnownRefusal = {}
   const retriable = code === 'upstream_rate_limited' || code === 'upstream_failed';
   return new SekishoError(code, {
     values: valuesOf(code, target, status, said.message, refusal.secrets),
-    cause: new Error(`HTTP ${status}: ${refusal.body.slice(0, MAX_CAUSE)}`),
+    cause: new Error(`HTTP ${status}: ${withoutSecrets(refusal.body, refusal.secrets).slice(0, MAX_CAUSE)}`),
     ...(retriable && pause !== undefined && { retryAfterMs: pause }),
   });
 }
@@ -111,10 +111,12 @@ function textOf(value: JsonValue | undefined): string {
 }
 
 function showable(message: string, secrets: readonly string[]): string {
-  let text = message.slice(0, MAX_CAUSE);
-  for (const secret of secrets) if (secret.length > 0) text = text.replaceAll(secret, '[secret]');
-  return text
+  return withoutSecrets(message.slice(0, MAX_CAUSE), secrets)
     .replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
     .trim()
     .slice(0, MAX_PROBLEM);
+}
+
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((rest, secret) => (secret === '' ? rest : rest.replaceAll(secret, '[secret]')), text);
 }

@@ -22,7 +22,7 @@ export interface UpstreamOptions {
   /** How a streamed body is cut into events. Default: server-sent events. */
   framer?: () => EventFramer;
   /** Headers that prove a call, made from all that is sent; for wires that sign. */
-  sign?: (request: SignableRequest) => Promise<Record<string, string>>;
+  sign?: (request: SignableRequest) => Record<string, string>;
   /** Translates an HTTP answer that is none, where the wire has words of its own for why. */
   refusal?: (refusal: UpstreamRefusal) => SekishoError;
 }
@@ -73,29 +73,37 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   async function open(call: UpstreamCall): Promise<{ response: Response; exchange: Exchange }> {
     if (call.signal.aborted) throw new SekishoError('caller_left', { cause: call.signal.reason });
     const exchange = createExchange(call, options.timeouts);
-    const own = options.headers();
+    let own = options.headers();
     try {
       const url = new URL(call.url);
       const reaching = options.reach?.reach(url, options.timeouts.connectMs);
       if (reaching !== undefined) await Promise.race([reaching, exchange.aborted()]);
       const method = call.body === undefined ? 'GET' : 'POST';
-      let sent: Record<string, string> = { 'content-type': 'application/json', ...call.headers, ...own };
+      const headers = { 'content-type': 'application/json', ...call.headers, ...own };
       if (options.sign !== undefined) {
-        sent = { ...sent, ...(await options.sign({ method, url, headers: sent, body: call.body ?? '' })) };
+        own = { ...own, ...options.sign({ method, url, headers, body: call.body ?? '' }) };
+        Object.assign(headers, own);
       }
       const response = await fetch(url, {
         method,
-        headers: sent,
+        headers,
         ...(call.body !== undefined && { body: call.body }),
         redirect: 'manual',
         signal: exchange.signal,
       });
       options.reach?.answered(url);
       if (response.ok) return { response, exchange };
-      const { status, headers } = response;
+      const { status } = response;
       const body = await readText(response, MAX_ERROR_BYTES).catch(() => '');
       const translate = options.refusal ?? upstreamError;
-      throw translate({ target: call.target, status, headers, body, nowMs: Date.now(), secrets: secretsOf(own) });
+      throw translate({
+        target: call.target,
+        status,
+        headers: response.headers,
+        body,
+        nowMs: Date.now(),
+        secrets: secretsOf(own),
+      });
     } catch (thrown) {
       exchange.close();
       throw exchange.explain(thrown, 'upstream_unreachable');
