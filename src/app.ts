@@ -21,6 +21,8 @@ import { createManagedSettings, governanceMigrations } from './governance/manage
 import type { ModelCall } from './gateway/model-call.ts';
 import { indexHandbook } from './handbook.ts';
 import { createHttpApp } from './http/app.ts';
+import { createIdempotencyStore } from './http/idempotency/idempotency-store.ts';
+import { idempotencyMigrations } from './http/idempotency/schema.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { createConsoleAssets } from './http/console/console-assets.ts';
 import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
@@ -57,6 +59,7 @@ import { createSqliteCacheStore } from './stores/sqlite/sqlite-cache-store.ts';
 import { sqliteCacheMigrations } from './stores/sqlite/sqlite-cache-store-schema.ts';
 import { createSqliteDatabase, migrate } from './stores/sqlite/sqlite-database.ts';
 import { createLog } from './telemetry/log.ts';
+import { createTracing } from './telemetry/tracing.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
 /** A running Sekisho. */
@@ -111,6 +114,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     ...gatewayMigrations,
     ...governanceMigrations,
     ...sqliteCacheMigrations,
+    ...idempotencyMigrations,
     ...ragMigrations,
   ]);
   const redis = settings.redis && createRedisConnection({ ...settings.redis, commandTimeoutMs: REDIS_TIMEOUT_MS, log });
@@ -166,6 +170,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     onProblem: (setting, error) => log.error('setting_not_in_force', { ...setting, error }),
   });
   const ledger = createLedger(database);
+  const tracing =
+    settings.tracing && createTracing({ ...settings.tracing, onDropped: (spans) => telemetry.spansDropped(spans) });
   const { gateway, countTokens, health, cache, ...opened } = openGateway({
     catalogue: catalogue.current,
     limitsOf: catalogue.limitsOf,
@@ -190,6 +196,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     batching: settings.batching,
     countTokens: createTokenCounter(),
     ...(settings.healthIntervalMs !== undefined && { healthIntervalMs: settings.healthIntervalMs }),
+    ...(tracing && { tracer: tracing.tracer }),
     clock,
     sleep: systemSleep,
     random: Math.random,
@@ -241,6 +248,11 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     gateway,
     countTokens,
     analyser,
+    maxBodyBytes: settings.maxBodyBytes,
+    idempotency: {
+      store: createIdempotencyStore({ database, clock }),
+      onNotKept: (error) => telemetry.storeDown({ store: 'idempotency', error }),
+    },
     admin: {
       managed,
       vault,
@@ -277,7 +289,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   const server = Bun.serve({
     hostname: settings.host,
     port: settings.port,
-    maxRequestBodySize: settings.maxBodyBytes,
+    // Bodies are bounded by the app, which can say so in the caller's dialect.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     // Streams may be silent for as long as the upstream's own timers allow.
     idleTimeout: 0,
     fetch: (request) => app.fetch(request),
@@ -318,7 +331,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       await index.close();
       await database.close();
       folder.release();
-      log.flush();
+      await tracing?.close();
+      await log.close();
     },
   };
 }

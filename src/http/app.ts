@@ -13,6 +13,7 @@ import { responsesDialect } from './dialects/openai-responses/responses-dialect.
 import type { HttpEnv } from './http-context.ts';
 import { authenticate } from './middleware/authenticate.ts';
 import { boundBody } from './middleware/bound-body.ts';
+import { idempotency, type IdempotencyDeps } from './middleware/idempotency.ts';
 import { openRequest } from './middleware/open-request.ts';
 import { renderError } from './render-error.ts';
 import { adminRoutes, type AdminRouteDeps } from './routes/admin/admin-routes.ts';
@@ -41,6 +42,7 @@ export interface HttpAppDeps extends DocumentRouteDeps {
   defaultModel?: string;
   /** Larger bodies are refused, in the caller's dialect; the server's own limit must be above it. */
   maxBodyBytes: number;
+  idempotency: IdempotencyDeps;
   keys: Keys;
   ledger: Ledger;
   telemetry: Telemetry;
@@ -69,6 +71,7 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.use('/v1/*', authenticate(deps.keys));
   app.use('/v2/*', authenticate(deps.keys));
   app.use(boundBody(deps.maxBodyBytes));
+  app.use('/v1/*', idempotency(deps.idempotency));
   app.route(
     '/',
     chatRoutes({ gateway: deps.gateway, answerAsChat: deps.answerAsChat, streams: deps.telemetry }, [
