@@ -18,7 +18,7 @@ export interface EndpointBook {
   instancesOf(entry: ProviderEntry): readonly Instance[] | undefined;
   /** Watches the fleets of these providers and no others from now on. May be called with the same ones again. */
   follow(providers: readonly ProviderEntry[]): void;
-  /** Resolves when every fleet that is followed has been asked once, with or without success. */
+  /** Resolves when every fleet that is followed has been asked once, with or without success, or after two seconds. */
   ready(): Promise<void>;
 }
 
@@ -39,6 +39,8 @@ interface Followed {
 const MAX_INSTANCES = 256;
 /** How long a source may take to answer. */
 const FIND_MS = 10_000;
+/** How long a start may wait for it. */
+const READY_MS = 2_000;
 /** The wait between two looks is this share shorter or longer, so that replicas do not ask in step. */
 const JITTER = 0.1;
 
@@ -122,7 +124,10 @@ export function createEndpointBook(options: {
       }
     },
     ready: async () => {
-      await Promise.all([...followed.values()].map(({ asked }) => asked));
+      const asked = new AbortController();
+      const late = options.sleep(READY_MS, asked.signal).catch(() => undefined);
+      await Promise.race([Promise.all([...followed.values()].map((own) => own.asked)), late]);
+      asked.abort();
     },
   };
 }
