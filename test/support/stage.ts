@@ -41,10 +41,13 @@ const PRICES = {
   'text-embedding-3-small': { input_per_million: 0.02, output_per_million: 0 },
 };
 
+const BEDROCK_MODEL = 'anthropic.claude-sonnet-4-5-20250929-v1:0';
+
 /**
  * Routes: `fast` (openai wire), `sonnet` (anthropic wire), `hasty` and `hasty-sonnet` (the same with tiny
  * timeouts), `backed` (fast, then the spare), `hasty-backed`, `crossed` (fast, then anthropic), `embed`, `free`
- * (a model without a price).
+ * (a model without a price), `forms` (the openai wire where it takes responses and completions as they are),
+ * `hasty-forms`, `gemini`, `bedrock`.
  */
 export async function startStage(): Promise<Stage> {
   const upstream = await startFakeProvider();
@@ -64,6 +67,23 @@ export async function startStage(): Promise<Stage> {
         up: { ...openaiWire, base_url: upstream.baseUrl, models },
         spare: { ...openaiWire, base_url: spare.baseUrl, models },
         hasty: { ...openaiWire, base_url: upstream.baseUrl, models, timeouts },
+        forms: { ...openaiWire, base_url: upstream.baseUrl, models, forms: ['responses', 'completions'] },
+        'hasty-forms': { ...openaiWire, base_url: upstream.baseUrl, models, forms: ['responses'], timeouts },
+        google: {
+          wire: 'gemini',
+          api_key: CREDENTIAL,
+          prices: PRICES,
+          base_url: `${upstream.origin}/v1beta`,
+          models: ['gemini-2.5-flash'],
+        },
+        amazon: {
+          wire: 'bedrock',
+          api_key: CREDENTIAL,
+          prices: PRICES,
+          base_url: upstream.origin,
+          aws: { region: 'us-east-1' },
+          models: [BEDROCK_MODEL],
+        },
         claude: { ...anthropicWire, models: ['claude-sonnet-4-5'] },
         'hasty-claude': { ...anthropicWire, models: ['claude-sonnet-4-5'], timeouts },
         nowhere: { ...openaiWire, base_url: 'http://127.0.0.1:1/v1', models },
@@ -80,6 +100,10 @@ export async function startStage(): Promise<Stage> {
         crossed: ['up/gpt-4o-mini', 'claude/claude-sonnet-4-5'],
         embed: ['up/text-embedding-3-small'],
         free: ['up/unpriced-model'],
+        forms: ['forms/gpt-4o-mini'],
+        'hasty-forms': ['hasty-forms/gpt-4o-mini'],
+        gemini: ['google/gemini-2.5-flash'],
+        bedrock: [`amazon/${BEDROCK_MODEL}`],
       },
       logging: { level: 'silent' },
     },

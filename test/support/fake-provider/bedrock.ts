@@ -18,7 +18,7 @@ const EXCEPTIONS: Readonly<Record<number, string>> = {
 
 /** Bedrock's Converse, its event stream, InvokeModel for embeddings, and the lists of models. */
 export const bedrockWire: FakeWireModule = ({ path, json }) => {
-  const call = /^\/model\/([^/]+)\/(converse|converse-stream|invoke)$/.exec(path);
+  const call = /^\/model\/([^/]+)\/(converse|converse-stream|invoke|count-tokens)$/.exec(path);
   const lists = /^\/(foundation-models|inference-profiles)/.exec(path);
   if (call === null && lists === null) return undefined;
   const [, id = '', verb = lists?.[1] ?? ''] = call ?? [];
@@ -41,6 +41,8 @@ function bodyOf(verb: string, name: AnswerName, json: JsonObject): FakeBody {
       const contentType = 'application/vnd.amazon.eventstream';
       return { events: recordedMessages(name), contentType, encoding: 'latin1' };
     }
+    case 'count-tokens':
+      return { body: '{"inputTokens":17}' };
     case 'invoke':
       return { body: JSON.stringify(embeddingOf(json)) };
     case 'inference-profiles':

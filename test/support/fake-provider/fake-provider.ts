@@ -3,13 +3,16 @@ import { isJsonObject, parseJson, stringAt, type JsonObject } from '../../../src
 import { bedrockWire } from './bedrock.ts';
 import type { Behaviour, Place } from './behaviour.ts';
 import type { FakeAnswer, FakeBody, FakeWireModule } from './fake-answer.ts';
+import { completionsForm } from './completions.ts';
+import { countTokensWire } from './count-tokens.ts';
 import { geminiWire } from './gemini.ts';
 import { listenHttp, type WireAnswer, type WireRequest } from './http-listener.ts';
 import { answerFor, errorBody, recordedBody, recordedEvents, type FakeWire } from './recorded-answer.ts';
 import { recordedEmbedding } from './recorded-embedding.ts';
+import { responsesForm } from './responses.ts';
 
 /** Wires with addresses of their own; each knows its requests by their path. */
-const WIRES: readonly FakeWireModule[] = [geminiWire, bedrockWire];
+const WIRES: readonly FakeWireModule[] = [geminiWire, bedrockWire, responsesForm, completionsForm, countTokensWire];
 
 /** One request that the fake provider got. */
 export interface RecordedRequest extends WireRequest {

@@ -42,6 +42,8 @@ function bodyOf(verb: string, name: AnswerName, json: JsonObject): FakeBody {
         .flatMap((event) => (event === '' ? [] : [`${event}\n\n`]));
       return { events, contentType: 'text/event-stream', encoding: 'utf8' };
     }
+    case 'countTokens':
+      return { body: '{"totalTokens":17}' };
     case 'embedContent':
       return { body: JSON.stringify({ embedding: embeddingOf(json) }) };
     case 'batchEmbedContents': {
