@@ -286,6 +286,22 @@ describe('embeddings', () => {
   });
 });
 
+test('tokens are counted of what is read, by the model and not by its profile', async () => {
+  answers = [
+    () => Response.json({ inputTokens: 31 }),
+    () => Response.json({}),
+    () => Response.json({ message: 'The provided model doesn\u2019t support counting tokens.' }, { status: 400 }),
+  ];
+  const counted = { ...call({ temperature: 1 }), model: `us.${MODEL}` };
+  expect(await provider().countTokens?.(counted)).toBe(31);
+  expect(seen[0]?.path).toBe(`${PATH}/count-tokens`);
+  expect(seen[0]?.json).toEqual({
+    input: { converse: { messages: [{ role: 'user', content: [{ text: 'Is the gate open?' }] }] } },
+  });
+  expect((await failure(provider().countTokens?.(call()))).code).toBe('upstream_broken');
+  expect((await failure(provider().countTokens?.(call()))).code).toBe('upstream_not_found');
+});
+
 test('models are listed with the profiles that call them', async () => {
   answers = [
     () => Response.json({ modelSummaries: [{ modelId: 'a' }, { modelId: 7 }] }),

@@ -1,4 +1,4 @@
-import { arrayAt, isJsonObject, objectAt, stringAt, type JsonObject } from '../../lib/json.ts';
+import { arrayAt, isJsonObject, numberAt, objectAt, stringAt, type JsonObject } from '../../lib/json.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
 import { SekishoError } from '../../spec/errors.ts';
@@ -113,6 +113,21 @@ export function createBedrockProvider(options: BedrockProviderOptions): Provider
       return { wire: 'bedrock', frames: streamFrames(opened, target, reader) };
     },
 
+    countTokens: async (call) => {
+      const { target, signal } = call;
+      const { fetchMedia } = options;
+      const whole = await inlineMedia(call.request(), { fetchMedia, signal });
+      const { messages, system, toolConfig, additionalModelRequestFields } = encodeChatRequest(whole, call);
+      const converse = { messages, system, toolConfig, additionalModelRequestFields };
+      const body = JSON.stringify({ input: { converse } });
+      const url = urlOf(withoutPlace(call.model), 'count-tokens');
+      const { json, text } = await upstream.json({ url, body, target, signal });
+      const tokens = numberAt(json, 'inputTokens');
+      if (tokens !== undefined && tokens >= 0) return tokens;
+      const cause = new Error(`not a count: ${text.slice(0, 500)}`);
+      throw new SekishoError('upstream_broken', { values: { target }, cause });
+    },
+
     embed: (call) =>
       embed(call, (body: JsonObject) =>
         upstream.json({
@@ -139,6 +154,11 @@ export function createBedrockProvider(options: BedrockProviderOptions): Provider
       return [...profiles, ...models].slice(0, 2_000);
     },
   };
+}
+
+/** Tokens are counted by models, not by their profiles for a place: `us.anthropic.claude-…` is counted without `us.`. */
+function withoutPlace(model: string): string {
+  return model.replace(/^[a-z-]{2,8}\.(?=(anthropic|amazon|meta|mistral)\.)/, '');
 }
 
 function signing(options: BedrockProviderOptions, nowMs: () => number): Pick<UpstreamOptions, 'sign'> {

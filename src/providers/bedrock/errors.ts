@@ -25,7 +25,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   damaged: 'upstream_broken',
 };
 const NO_MODEL =
-  /model identifier is invalid|on-demand throughput isn.t supported|model (id|version).{0,100}(not supported|end of its life)/i;
+  /model identifier is invalid|on-demand throughput isn.t supported|doesn.t support counting tokens|model (id|version).{0,100}(not supported|end of its life)/i;
 
 /** Translates an HTTP answer that is none; `x-amzn-errortype` names the exception, perhaps with a URI behind it. */
 export function bedrockError(refusal: UpstreamRefusal): SekishoError {

@@ -264,6 +264,20 @@ describe('embeddings', () => {
   });
 });
 
+test('tokens are counted of the whole request', async () => {
+  answers = [() => Response.json({ totalTokens: 31 }), () => Response.json({})];
+  expect(await provider().countTokens?.(call({ temperature: 1 }))).toBe(31);
+  expect(seen[0]?.path).toBe('/v1beta/models/gemini-x:countTokens');
+  expect(seen[0]?.json).toEqual({
+    generateContentRequest: {
+      model: 'models/gemini-x',
+      contents: [{ role: 'user', parts: [{ text: 'Is the gate open?' }] }],
+      generationConfig: { temperature: 1 },
+    },
+  });
+  expect((await failure(provider().countTokens?.(call()))).code).toBe('upstream_broken');
+});
+
 test('models are listed by their names, and the endpoint is asked cheaply whether it answers', async () => {
   answers = [
     () => Response.json({ models: [{ name: 'models/a' }, { name: 7 }, { name: 'models/b' }] }),

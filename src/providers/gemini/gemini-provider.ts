@@ -1,4 +1,4 @@
-import { arrayAt, isJsonObject, stringAt, type JsonObject } from '../../lib/json.ts';
+import { arrayAt, isJsonObject, numberAt, stringAt, type JsonObject } from '../../lib/json.ts';
 import type { Secret } from '../../lib/secret.ts';
 import type { ChatAnswer, ChatCall, ChatStream, Provider } from '../../ports/provider.ts';
 import { SekishoError } from '../../spec/errors.ts';
@@ -15,7 +15,7 @@ import { createEventDecoder } from './decode-event.ts';
 import { embeddingAnswer, embeddingBody, MAX_BATCH } from './embedding.ts';
 import { encodeChatRequest } from './encode.ts';
 import { geminiError, geminiErrorInAnswer } from './errors.ts';
-import { modelPath } from './model-name.ts';
+import { fullName, modelPath } from './model-name.ts';
 import { findUsage } from './usage.ts';
 
 export interface GeminiProviderOptions {
@@ -87,6 +87,25 @@ export function createGeminiProvider(options: GeminiProviderOptions): Provider {
       const estimate = (answered: string) => estimateUsage(call.request, answered);
       const reader = createDecodingReader(target, createEventDecoder({ target, model, nowMs }), estimate);
       return { wire: 'gemini', frames: streamFrames(opened, target, reader) };
+    },
+
+    countTokens: async (call) => {
+      const { model, target, signal } = call;
+      const { fetchMedia } = options;
+      const whole = await inlineMedia(call.request(), { fetchMedia, signal });
+      const body = JSON.stringify({
+        generateContentRequest: { model: fullName(model), ...encodeChatRequest(whole, call) },
+      });
+      const { json, text } = await upstream.json({
+        url: `${base}/${modelPath(model)}:countTokens`,
+        body,
+        target,
+        signal,
+      });
+      const tokens = numberAt(json, 'totalTokens');
+      if (tokens !== undefined && tokens >= 0) return tokens;
+      const cause = new Error(`not a count: ${text.slice(0, 500)}`);
+      throw new SekishoError('upstream_broken', { values: { target }, cause });
     },
 
     embed: async (call) => {
