@@ -1,4 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createGuardedFetch, GuardedFetchError, type GuardedFetchOptions } from './guarded-fetch.ts';
 
 const PUBLIC = '93.184.215.14';
@@ -92,6 +95,51 @@ describe('what goes out', () => {
     expect(await problem(none('http://two.example/', signal()))).toBe('network');
   });
 });
+
+test.skipIf(Bun.which('openssl') === null)(
+  'TLS proves the name, though the connection goes to an address',
+  async () => {
+    const { key, cert } = selfSigned('media.example');
+    const secure = Bun.serve({ port: 0, hostname: '127.0.0.1', tls: { key, cert }, fetch: () => new Response(PNG) });
+    const get = guarded({
+      fetch: (url, init) => {
+        const { pathname } = new URL(url);
+        return fetch(`https://127.0.0.1:${secure.port}${pathname}`, { ...init, tls: { ...init.tls, ca: cert } });
+      },
+    });
+    try {
+      expect((await get('https://media.example/a.png', signal())).bytes).toHaveLength(PNG.length);
+      expect(await problem(get('https://other.example/a.png', signal()))).toBe('network');
+    } finally {
+      await secure.stop(true);
+    }
+  },
+);
+
+/** A key and a certificate for one name, made for this run. */
+function selfSigned(name: string): { key: string; cert: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'guarded-fetch-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const subject = ['-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`];
+  Bun.spawnSync([
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-days',
+    '1',
+    '-keyout',
+    key,
+    '-out',
+    cert,
+    ...subject,
+  ]);
+  const made = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  rmSync(folder, { recursive: true });
+  return made;
+}
 
 test('what comes back', async () => {
   expect(await guarded()('http://media.example/a', signal())).toEqual({

@@ -7,6 +7,8 @@ export type FetchMedia = (url: string, signal: AbortSignal) => Promise<{ bytes: 
 
 /** More pictures than this are not fetched for one call. */
 const MAX_FETCHED = 20;
+/** So many are fetched at once. */
+const AT_ONCE = 4;
 /** What the fetched pictures of one call may weigh together. */
 const MAX_TOTAL_BYTES = 32 * 1024 * 1024;
 const IMAGE = /^image\/[a-z0-9.+-]+$/;
@@ -31,20 +33,23 @@ export async function inlineMedia(
   if (urls.size === 0) return request;
   if (fetchMedia === undefined) throw refused('the target takes images as data: URLs only');
   if (urls.size > MAX_FETCHED) throw refused(`more than ${MAX_FETCHED} images given by address`);
-  const found = new Map<string, string>();
-  let total = 0;
-  for (const url of urls) {
-    const { bytes, mediaType: stated } = await fetchMedia(url, signal).catch((thrown: unknown) => {
+  const fetchImage = async (url: string): Promise<{ url: string; bytes: Uint8Array; mediaType: string }> => {
+    const { bytes, mediaType } = await fetchMedia(url, signal).catch((thrown: unknown) => {
       if (signal.aborted) throw new SekishoError('caller_left', { cause: thrown });
       const why = thrown instanceof GuardedFetchError ? thrown.message : 'the fetch failed';
       throw refused(`an image could not be fetched: ${why}`, thrown);
     });
-    const head = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
-    const mediaType = SIGNATURES.find(([begin]) => begin.test(head))?.[1] ?? stated;
-    if (!IMAGE.test(mediaType)) throw refused('what an image URL points at is not an image');
-    total += bytes.byteLength;
-    if (total > MAX_TOTAL_BYTES) throw refused(`the images are larger than ${MAX_TOTAL_BYTES} bytes together`);
-    found.set(url, `data:${mediaType};base64,${Buffer.from(bytes).toString('base64')}`);
+    return { url, bytes, mediaType: imageType(bytes, mediaType) };
+  };
+  const found = new Map<string, string>();
+  let total = 0;
+  const queue = [...urls];
+  for (let group = queue.splice(0, AT_ONCE); group.length > 0; group = queue.splice(0, AT_ONCE)) {
+    for (const { url, bytes, mediaType } of await Promise.all(group.map((each) => fetchImage(each)))) {
+      total += bytes.byteLength;
+      if (total > MAX_TOTAL_BYTES) throw refused(`the images are larger than ${MAX_TOTAL_BYTES} bytes together`);
+      found.set(url, `data:${mediaType};base64,${Buffer.from(bytes).toString('base64')}`);
+    }
   }
   const inlined = (part: ContentPart): ContentPart => {
     if (part.type === 'image') return { ...part, url: found.get(part.url) ?? part.url };
@@ -55,6 +60,14 @@ export async function inlineMedia(
     ...request,
     messages: request.messages.map((message) => ({ ...message, parts: message.parts.map(inlined) })),
   };
+}
+
+/** What the picture is by its first bytes, or else what its host calls it. */
+function imageType(bytes: Uint8Array, stated: string): string {
+  const head = Buffer.from(bytes.subarray(0, 16)).toString('latin1');
+  const mediaType = SIGNATURES.find(([begin]) => begin.test(head))?.[1] ?? stated;
+  if (!IMAGE.test(mediaType)) throw refused('what an image URL points at is not an image');
+  return mediaType;
 }
 
 function addressesIn(part: ContentPart): string[] {
