@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import { createManualTime } from '../../test/support/manual-time.ts';
-import { orderedPlan, PATIENT, targetOf } from '../../test/support/routing-plan.ts';
+import { orderedPlan, PATIENT, planOf, targetOf } from '../../test/support/routing-plan.ts';
 import { SekishoError, type ErrorCode } from '../spec/errors.ts';
 import { createAttempts } from './attempt.ts';
 import type { Plan } from './routing/plan.ts';
@@ -116,6 +116,15 @@ describe('hedged calls', () => {
     const running = stage.run(plan(['a']));
     await stage.time.pass(6_000);
     expect(await running).toMatchObject({ value: 'a', attempts: 1 });
+  });
+
+  test('another place of the same fleet may be the second, however few tries the target has', async () => {
+    const stage = createStage({ m: { afterMs: 5_000 } });
+    const places = ['http://1', 'http://2'].map((origin) => targetOf('m', { origin }));
+    const retry = { attempts: 1, baseDelayMs: 1, maxDelayMs: 1 };
+    const running = stage.run(planOf([{ strategy: 'ordered', targets: places }], { hedge: HEDGE, retry }));
+    await stage.time.pass(6_000);
+    expect(await running).toMatchObject({ value: 'm', attempts: 2 });
   });
 
   test('no more than the share of calls is hedged', async () => {

@@ -118,7 +118,11 @@ export function createAttempts<O = undefined>(deps: {
   const hedges = createShareBudget({ clock, floor: HEDGE_FLOOR });
 
   /** The target whose turn it is: a well one of the first group that has one, else one that asked to be left alone. */
-  function nextTarget<T>(run: AttemptRun<T, O>, course: Course): ResolvedTarget | undefined {
+  function nextTarget<T>(
+    run: AttemptRun<T, O>,
+    course: Course,
+    mayRepeat: (target: ResolvedTarget) => boolean = (target) => mayRetry(run.plan, target, course),
+  ): ResolvedTarget | undefined {
     for (const standing of ['well', 'evicted'] as const) {
       const eligible = (target: ResolvedTarget): boolean =>
         !course.done.includes(target.key) &&
@@ -128,7 +132,7 @@ export function createAttempts<O = undefined>(deps: {
         for (;;) {
           const target = choose(group, eligible, run.estimate);
           if (target === undefined) break;
-          if (!course.called.includes(target.name) || mayRepeat(run.plan, target, course)) return target;
+          if (!course.called.includes(target.name) || mayRepeat(target)) return target;
           course.done.push(target.key);
         }
       }
@@ -137,7 +141,7 @@ export function createAttempts<O = undefined>(deps: {
   }
 
   /** Whether a target that was called before may be called again, here or at another place. */
-  function mayRepeat(plan: Plan, target: ResolvedTarget, course: Course): boolean {
+  function mayRetry(plan: Plan, target: ResolvedTarget, course: Course): boolean {
     const calls = course.called.filter((name) => name === target.name).length;
     return calls < plan.retry.attempts && retries.take(deps.retryShare());
   }
@@ -232,7 +236,9 @@ export function createAttempts<O = undefined>(deps: {
     const early = await Promise.race([first.outcome, slow]);
     begun.abort();
     if (early !== 'slow') return early;
-    const other = run.signal.aborted ? undefined : nextTarget(run, { ...course, done: [...course.done, target.key] });
+    // A hedge is no retry: it has a share of its own, and another place of the same fleet is as good as any.
+    const beside = { ...course, done: [...course.done, target.key] };
+    const other = run.signal.aborted ? undefined : nextTarget(run, beside, () => true);
     if (other === undefined || !hedges.take(hedge.maxShare)) return first.outcome;
     course.done.push(other.key);
     deps.onHedged?.(run.origin, other.name);
@@ -265,7 +271,7 @@ export function createAttempts<O = undefined>(deps: {
     if (delayMs > maxDelayMs || (health.standing(target) === 'ill' && health.waitMs(target) > delayMs)) {
       return undefined;
     }
-    return course.attempts < MAX_ATTEMPTS && mayRepeat(plan, target, course) ? delayMs : undefined;
+    return course.attempts < MAX_ATTEMPTS && mayRetry(plan, target, course) ? delayMs : undefined;
   }
 
   function unhealthy(plan: Plan): SekishoError {
@@ -277,37 +283,47 @@ export function createAttempts<O = undefined>(deps: {
     });
   }
 
+  /** A target until its tries are used up or of no use. @throws SekishoError caller_left. */
+  async function turnOf<T>(run: AttemptRun<T, O>, course: Course, target: ResolvedTarget): Promise<Begun<T> | Failed> {
+    const { plan, signal } = run;
+    for (;;) {
+      if (signal.aborted) throw new SekishoError('caller_left', { cause: signal.reason });
+      const outcome =
+        plan.hedge !== undefined && course.attempts === 0
+          ? await hedged(run, course, target, plan.hedge)
+          : await attempt(run, course, target, signal);
+      if (outcome.kind === 'begun') return outcome;
+      if (signal.aborted) throw new SekishoError('caller_left', { cause: outcome.error });
+      const delayMs = retryDelay(plan, target, outcome.error, course);
+      if (delayMs === undefined) return outcome;
+      await deps.sleep(delayMs, signal).catch((thrown: unknown) => {
+        throw new SekishoError('caller_left', { cause: thrown });
+      });
+    }
+  }
+
   return {
     run: async (run) => {
-      const { plan, signal } = run;
       const course: Course = { attempts: 0, done: [], called: [], tooSmall: 0 };
       let last: SekishoError | undefined;
       retries.called();
       for (let target = nextTarget(run, course); target !== undefined; target = nextTarget(run, course)) {
-        for (;;) {
-          if (signal.aborted) throw new SekishoError('caller_left', { cause: signal.reason });
-          const isFirst = course.attempts === 0;
-          const outcome =
-            plan.hedge !== undefined && isFirst
-              ? await hedged(run, course, target, plan.hedge)
-              : await attempt(run, course, target, signal);
-          if (outcome.kind === 'begun') return { ...outcome, attempts: course.attempts };
-          last = outcome.error;
-          if (signal.aborted) throw new SekishoError('caller_left', { cause: last });
-          const delayMs = retryDelay(plan, target, last, course);
-          if (delayMs === undefined) break;
-          await deps.sleep(delayMs, signal).catch((thrown: unknown) => {
-            throw new SekishoError('caller_left', { cause: thrown });
-          });
-        }
-        const reason: FallbackReason | undefined = fallbackReason(last.code);
-        const isSkipped = last.code === 'no_healthy_target';
-        if (!isSkipped && (reason === undefined || !plan.fallbackOn.has(reason))) throw last;
-        if (course.attempts >= MAX_ATTEMPTS) break;
+        const outcome = await turnOf(run, course, target);
+        if (outcome.kind === 'begun') return { ...outcome, attempts: course.attempts };
         course.done.push(target.key);
+        const { error } = outcome;
+        if (error.code === 'no_healthy_target') {
+          // Why a target failed says more than that another one could not be called.
+          last ??= error;
+          continue;
+        }
+        last = error;
+        const reason: FallbackReason | undefined = fallbackReason(error.code);
+        if (reason === undefined || !run.plan.fallbackOn.has(reason)) throw error;
+        if (course.attempts >= MAX_ATTEMPTS) break;
         if (reason === 'context_window') course.tooSmall = Math.max(course.tooSmall, target.contextTokens ?? 0);
       }
-      throw last ?? unhealthy(plan);
+      throw last ?? unhealthy(run.plan);
     },
   };
 }

@@ -121,6 +121,20 @@ describe('places of a fleet', () => {
     expect(told.asked).toBe(1);
   });
 
+  test('are waited for at a start no longer than two seconds', async () => {
+    const { time, book } = createStage();
+    const { entry } = createFleet('one', at('http://a'));
+    const { fleet } = entry;
+    if (fleet === undefined) throw new Error('A fleet has a source.');
+    fleet.source.find = () => new Promise(() => undefined);
+    book.follow([entry]);
+    const ready = book.ready().then(() => 'ready');
+    await time.pass(1_999);
+    expect(await Promise.race([ready, Promise.resolve('waits')])).toBe('waits');
+    await time.pass(1);
+    expect(await ready).toBe('ready');
+  });
+
   test('beyond a bound are left out, and each place counts once', async () => {
     const { book, origins } = createStage();
     const { entry } = createFleet('one', at(...Array.from({ length: 600 }, (_, index) => `http://h${index % 300}`)));

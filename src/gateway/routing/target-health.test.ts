@@ -179,6 +179,14 @@ describe('expected time', () => {
     for (const worse of [slow, failing, busy]) expect(health.expectedMs(worse)).toBeGreaterThan(base);
   });
 
+  test('a target that has never answered is asked by one call and not by all', () => {
+    const { health, a, visit } = createStage(PATIENT);
+    visit(undefined, targetOf('known'));
+    expect(health.expectedMs(a)).toBeLessThan(health.expectedMs(targetOf('known')));
+    health.begin(a);
+    expect(health.expectedMs(a)).toBeGreaterThan(health.expectedMs(targetOf('known')));
+  });
+
   test('what was seen long ago is forgotten by and by', async () => {
     const { health, a, visit, time } = createStage(PATIENT);
     visit();

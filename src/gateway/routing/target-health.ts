@@ -83,6 +83,8 @@ const MAX_TARGETS = 1_024;
 const DECAY_MS = 10_000;
 /** Weight of an observation, at least: many may come at the same instant. */
 const MIN_WEIGHT = 0.1;
+/** What a target is taken to need that has calls under way and has never answered. */
+const UNKNOWN_MS = 1_000;
 /** However long an upstream asks to be left alone. */
 const MAX_EVICTION_MS = 300_000;
 /** A target that always fails is taken to be this many times slower than it looks. */
@@ -249,9 +251,11 @@ export function createTargetHealth(options: {
       const state = states.get(target.key);
       if (state === undefined) return 0;
       const nowMs = clock.monotonicMs();
-      // What was seen long ago counts for less and less, so that a target that looked slow is asked again.
-      const latencyMs = state.latencyMs * Math.exp((state.latencyAtMs - nowMs) / DECAY_MS);
       const failing = state.failing * Math.exp((state.failingAtMs - nowMs) / DECAY_MS);
+      // What was seen long ago counts for less and less, so that a target that looked slow is asked again: by one call,
+      // not by all that come before that one is answered.
+      const known = state.latencyAtMs === 0 ? UNKNOWN_MS : state.latencyMs;
+      const latencyMs = state.inFlight > 0 ? known : known * Math.exp((state.latencyAtMs - nowMs) / DECAY_MS);
       return (latencyMs + 1) * (state.inFlight + 1) * (1 / Math.max(1 / MAX_SLOWDOWN, 1 - failing));
     },
     waitMs: (target) => {
