@@ -1,12 +1,21 @@
 import { isJsonObject } from '../../src/lib/json.ts';
 import type { Place } from '../support/fake-provider/behaviour.ts';
-import { anthropicText, errorsOf, openaiText, readStream, type SeenStream } from '../support/read-stream.ts';
+import {
+  anthropicText,
+  errorsOf,
+  openaiText,
+  readStream,
+  responsesText,
+  type SeenStream,
+} from '../support/read-stream.ts';
 import type { Stage } from '../support/stage.ts';
 
 /** One way from a caller's dialect to an upstream's wire. */
 export interface Road {
-  dialect: 'openai' | 'anthropic';
+  dialect: 'openai' | 'anthropic' | 'responses';
   wire: 'openai' | 'anthropic';
+  /** Whether the bytes of the upstream go to the caller as they are. */
+  passes: boolean;
   /** Route with patient timeouts, and the same with tiny ones. */
   route: string;
   hasty: string;
@@ -31,16 +40,24 @@ const ANTHROPIC_WIRE = {
   midway: { events: 6 },
 } as const;
 
+/** The OpenAI wire where it takes the bodies of responses. */
+const FORMS = { ...OPENAI_WIRE, route: 'forms', hasty: 'hasty-forms', midway: { events: 8 } } as const;
+
 /** Every dialect over every wire: what holds for one holds for all. */
 export const ROADS: readonly Road[] = [
-  { dialect: 'openai', ...OPENAI_WIRE },
-  { dialect: 'openai', ...ANTHROPIC_WIRE },
-  { dialect: 'anthropic', ...ANTHROPIC_WIRE },
-  { dialect: 'anthropic', ...OPENAI_WIRE },
+  { dialect: 'openai', ...OPENAI_WIRE, passes: true },
+  { dialect: 'openai', ...ANTHROPIC_WIRE, passes: false },
+  { dialect: 'anthropic', ...ANTHROPIC_WIRE, passes: true },
+  { dialect: 'anthropic', ...OPENAI_WIRE, passes: false },
+  { dialect: 'responses', ...FORMS, passes: true },
+  { dialect: 'responses', ...OPENAI_WIRE, passes: false },
+  { dialect: 'responses', ...ANTHROPIC_WIRE, passes: false },
 ];
 
-/** The roads whose wire is the OpenAI one. */
-export const OPENAI_WIRE_ROADS = ROADS.filter((road) => road.wire === 'openai');
+/** The roads on which the OpenAI wire streams chunks of a chat. */
+export const OPENAI_WIRE_ROADS = ROADS.filter((road) => road.wire === 'openai' && road.route !== FORMS.route);
+
+const PATHS = { openai: '/v1/chat/completions', anthropic: '/v1/messages', responses: '/v1/responses' };
 
 /** What the recorded plain answers say. */
 export const TEXT = 'The gate is open. 関所は開いています 🏯.';
@@ -53,10 +70,12 @@ export function askOver(
 ): Promise<Response> {
   const { signal, key } = options;
   return stage.post(
-    road.dialect === 'openai' ? '/v1/chat/completions' : '/v1/messages',
+    PATHS[road.dialect],
     {
       model: options.route ?? road.route,
-      messages: [{ role: 'user', content: 'Is the gate open?' }],
+      ...(road.dialect === 'responses'
+        ? { input: 'Is the gate open?' }
+        : { messages: [{ role: 'user', content: 'Is the gate open?' }] }),
       ...(road.dialect === 'anthropic' ? { max_tokens: 200 } : {}),
       ...(options.stream === false ? {} : { stream: true }),
       ...options.more,
@@ -76,20 +95,26 @@ export async function streamOver(
 
 /** The text of the deltas, in the road's dialect. */
 export function textOf(road: Road, seen: SeenStream): string {
+  if (road.dialect === 'responses') return responsesText(seen.data);
   return road.dialect === 'openai' ? openaiText(seen.data) : anthropicText(seen.data);
 }
 
-/** How often the stream said that it was complete: `[DONE]`, or `message_stop`. */
+/** How often the stream said that it was complete: `[DONE]`, `message_stop` or `response.completed`. */
 export function completions(road: Road, seen: SeenStream): number {
+  const last = road.dialect === 'anthropic' ? 'message_stop' : 'response.completed';
   return seen.data.filter((each) =>
-    road.dialect === 'openai' ? each === '[DONE]' : isJsonObject(each) && each['type'] === 'message_stop',
+    road.dialect === 'openai' ? each === '[DONE]' : isJsonObject(each) && each['type'] === last,
   ).length;
 }
 
 /** How often the stream gave a reason for its end. */
 export function finishes(road: Road, seen: SeenStream): number {
-  const mark = road.dialect === 'openai' ? /"finish_reason":\s*"/g : /"stop_reason":\s*"/g;
-  return seen.text.match(mark)?.length ?? 0;
+  const marks = {
+    openai: /"finish_reason":\s*"/g,
+    anthropic: /"stop_reason":\s*"/g,
+    responses: /"type":\s*"response\.completed"/g,
+  };
+  return seen.text.match(marks[road.dialect])?.length ?? 0;
 }
 
 /** What a stream that failed midway looks like to its caller. */

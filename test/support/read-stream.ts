@@ -45,6 +45,11 @@ export function anthropicText(data: SeenStream['data']): string {
   return data.map((each) => text(each, 'delta', 'text')).join('');
 }
 
+/** The text that the deltas of a stream of responses make up. */
+export function responsesText(data: SeenStream['data']): string {
+  return data.map((each) => (field(each, 'type') === 'response.output_text.delta' ? text(each, 'delta') : '')).join('');
+}
+
 /** The error events of a stream, in either dialect. */
 export function errorsOf(data: SeenStream['data']): JsonObject[] {
   return data.flatMap((each) => {
