@@ -256,6 +256,13 @@ describe('batches of embedding calls', () => {
     expect(await Promise.all(answers.map(codeOf))).toEqual(['upstream_broken', 'upstream_broken']);
   });
 
+  test('a model in this process is asked at once', () => {
+    const { batcher, inputs } = setUp();
+    const local = targetOf({ name: 'up', wire: 'static' });
+    for (const text of ['a', 'b']) void batcher.embed(local, callOf([text]));
+    expect(inputs()).toEqual([['a'], ['b']]);
+  });
+
   test('with one input a call batching is off, and large calls never wait', () => {
     const off = setUp({ maxInputs: 1 });
     for (const text of ['a', 'b']) void off.batcher.embed(UP, callOf([text]));

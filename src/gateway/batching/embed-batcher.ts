@@ -184,7 +184,8 @@ export function createEmbedBatcher(options: EmbedBatcherOptions): EmbedBatcher {
   return {
     embed: (target, call) => {
       if (maxInputs <= 1 || call.request.input.length >= maxInputs) return send(target, call);
-      const key = mergeKey(call);
+      // A model in this process gains nothing from a batch.
+      const key = target.endpoint.wire === 'static' ? undefined : mergeKey(call);
       if (key === undefined) return send(target, call);
       if (call.signal.aborted) {
         return Promise.reject(new SekishoError('caller_left', { cause: call.signal.reason }));

@@ -150,6 +150,13 @@ describe('embedding cache', () => {
     expect((await embed(callOf(['a'], {}, { native: twice }))).cached).toBe(0);
   });
 
+  test('a model in this process is asked each time', async () => {
+    const { embed } = setUp();
+    const plan: EmbeddingPlan = { targets: [{ ...target('local/m'), endpoint: { wire: 'static' } }] };
+    await embed(callOf(['a']), plan);
+    expect((await embed(callOf(['a']), plan)).cached).toBe(0);
+  });
+
   test('the wishes of the caller: past it, filled anew, kept for a shorter time', async () => {
     const { embed, asked, clock, vectors } = setUp();
     await embed(callOf(['a'], {}, { cache: { wish: 'use', ttlMs: 1_000 } }));

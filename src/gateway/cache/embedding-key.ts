@@ -24,7 +24,8 @@ const KNOWN = new Set(['model', 'input', 'encoding_format', 'dimensions', 'user'
  * the same model name are one space: the route says that either will do. Of targets with different models only
  * the first has one.
  *
- * @returns undefined where the call cannot be cached: a body of another form, or one that may be read in two ways.
+ * @returns undefined where the call cannot be cached: a body of another form, or one that may be read in two
+ * ways; and for models in this process, which answer sooner than a disk.
  */
 export function embeddingSpace(
   call: EmbedCall,
@@ -33,7 +34,7 @@ export function embeddingSpace(
 ): EmbeddingSpace | undefined {
   const { native, request, principal } = call;
   const [first] = plan.targets;
-  if (first === undefined) return undefined;
+  if (first === undefined || plan.targets.some(({ endpoint }) => endpoint.wire === 'static')) return undefined;
   let extra = '';
   if (native !== undefined) {
     if (native.wire !== 'openai') return undefined;
