@@ -89,7 +89,7 @@ function encodePart(part: ContentPart, encoding: Encoding): JsonObject[] {
       return [{ audio: { format: part.format, source: { bytes: part.data } } }];
     case 'reasoning':
       if (part.redacted !== undefined) return [{ reasoningContent: { redactedContent: part.redacted } }];
-      if (part.signature === undefined || unmarkSignature(part.signature) !== undefined) return [];
+      if (!part.signature || unmarkSignature(part.signature) !== undefined) return [];
       return [{ reasoningContent: { reasoningText: { text: part.text, signature: part.signature } } }];
     case 'tool-call':
       return [{ toolUse: { toolUseId: wireCallId(part.id), name: part.name, input: inputOf(part.arguments) } }];

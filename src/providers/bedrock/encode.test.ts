@@ -105,6 +105,7 @@ describe('messages', () => {
           { type: 'reasoning', text: '', redacted: 'AAAA' },
           { type: 'reasoning', text: 'foreign', signature: 'gemini:s' },
           { type: 'reasoning', text: 'unsigned' },
+          { type: 'reasoning', text: 'unsigned in the dialect that has to say so', signature: '' },
         ),
       ],
     });
