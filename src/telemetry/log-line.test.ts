@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { Secret } from '../lib/secret.ts';
+import { newId } from '../spec/ids.ts';
 import type { LedgerEntry } from '../spec/ledger.ts';
 import { noUsage } from '../spec/usage.ts';
 import { callFields, callLine } from './call-line.ts';
@@ -58,7 +59,7 @@ describe('the line of a call', () => {
     for (const given of [
       {},
       { costMicros: null, streamed: true, team: 'a "b"', cache: 'hit' as const, traceId: 'ab'.repeat(16) },
-      { route: '関所/*', target: 'up/モデル' },
+      { route: '関所/*', target: 'up/モデル', keyId: newId('key') },
     ]) {
       const general = logLine('info', TIME, 'model_call', callFields(entry(given)));
       expect(JSON.parse(callLine('info', TIME, entry(given)))).toEqual(JSON.parse(general));

@@ -1,5 +1,7 @@
 import { redactText } from '../lib/redact.ts';
 
+/** An id of a key as spec/ids makes them: it looks like a credential and is none. */
+const KEY_ID = /^key_[0-9a-z]{21}$/;
 const MAX_LINE = 64 * 1024;
 const MAX_CAUSES = 4;
 
@@ -47,7 +49,7 @@ export function logLine(level: string, time: string, event: string, fields: obje
 }
 
 function shown(value: unknown): unknown {
-  if (typeof value === 'string') return redactText(value);
+  if (typeof value === 'string') return KEY_ID.test(value) ? value : redactText(value);
   if (typeof value === 'bigint') return String(value);
   return value instanceof Error ? describeError(value, 0) : value;
 }
