@@ -32,8 +32,6 @@ export interface LineBuffer {
   push(line: string): void;
   /** Lets go out what waits, now. */
   hurry(): void;
-  /** Takes what waits without delivering it, for a last synchronous write. */
-  drain(): string[];
   /** Delivers what waits, for as long as the limit allows; what is left then counts as dropped. */
   close(limitMs: number): Promise<void>;
   dropped(): number;
@@ -142,14 +140,6 @@ export function createLineBuffer(options: LineBufferOptions): LineBuffer {
       if (bytes >= hurryBytes && running === undefined) hurry();
     },
     hurry,
-    drain: () => {
-      const lines = [...retry, ...queue.slice(head)];
-      retry = [];
-      queue = [];
-      head = 0;
-      bytes = 0;
-      return lines;
-    },
     close: async (limitMs) => {
       clearInterval(timer);
       closing = true;

@@ -41,6 +41,10 @@ describe('a line of the log', () => {
     const line = logLine('warn', TIME, 'failed', { key, nested: { list: [key] }, error, secret: new Secret(key) });
     expect(line).not.toContain('abcdefghijklmnop');
     expect(line).toContain('[secret]');
+    const told = JSON.parse(line) as { error: { name: string; message: string; stack: string; cause: object } };
+    expect(told.error).toMatchObject({ name: 'Error', message: 'refused https://x.test/?key=[secret]' });
+    expect(told.error.stack).toContain('log-line.test.ts');
+    expect(told.error.cause).toEqual({ name: 'Error', message: 'Bearer [secret]' });
   });
 
   test('what cannot be written, or is too long, is left out and said so', () => {

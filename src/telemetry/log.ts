@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import type { Secret } from '../lib/secret.ts';
 import { systemSleep, type Sleep } from '../lib/sleep.ts';
@@ -36,8 +35,6 @@ export interface Log {
   timeText(): string;
   /** Lines lost since the start, by the type of sink: dropped from a full buffer, refused, or left at the end. */
   dropped(): ReadonlyMap<LogSink['type'], number>;
-  /** Writes what standard error still holds at once; for a process that ends without warning. */
-  flush(): void;
   /** Delivers what waits in every sink for up to `limitMs` (2,000) and stops. */
   close(limitMs?: number): Promise<void>;
 }
@@ -132,16 +129,6 @@ export function createLog(options: {
       const lost = new Map<LogSink['type'], number>();
       for (const { type, buffer } of sinks) lost.set(type, (lost.get(type) ?? 0) + buffer.dropped());
       return lost;
-    },
-    flush: () => {
-      for (const { type, buffer } of sinks) {
-        if (type !== 'stderr') continue;
-        try {
-          writeSync(STDERR, buffer.drain().join(''));
-        } catch {
-          // The process ends and there is no other place to say so.
-        }
-      }
     },
     close: async (limitMs = 2_000) => {
       await Promise.all(

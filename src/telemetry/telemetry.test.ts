@@ -91,6 +91,24 @@ describe('the metrics of calls', () => {
     expect(new Set(series.map((line) => line.slice(0, line.lastIndexOf(' ')))).size).toBe(series.length);
   });
 
+  test('a value at the bound of a bucket is in it', async () => {
+    const { telemetry } = stage();
+    telemetry.modelCallSettled(entry({ durationMs: 50 }), 0, undefined);
+    expect(await telemetry.metricsText()).toContain('latency_seconds_bucket{le="0.05",route="fast",target="up/gpt"} 1');
+  });
+
+  test('X4: many targets on each of many routes do not multiply without end', async () => {
+    const { telemetry } = stage();
+    for (let i = 0; i < 60 * 60; i++) {
+      telemetry.modelCallSettled(entry({ route: `r${i % 60}`, target: `t${Math.floor(i / 60)}` }), 0, undefined);
+    }
+    const text = await telemetry.metricsText();
+    const series = text.split('\n').filter((line) => line.startsWith('llm_latency_seconds_count'));
+    expect(series.length).toBeLessThanOrEqual(1_001);
+    const calls = series.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+    expect(calls).toBe(3_600);
+  });
+
   test('the same route for chat and embeddings is counted together and told apart by operation', async () => {
     const { telemetry } = stage();
     telemetry.modelCallSettled(entry(), 0, undefined);

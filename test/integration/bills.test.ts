@@ -108,6 +108,20 @@ const BILLS: Bill[] = [
     micros: 23_286,
   },
   {
+    what: 'xAI: little reasoning stands beside the completion too, as the total tells',
+    provider: 'xai',
+    model: 'grok-4.20',
+    decode: openaiUsage,
+    usage: {
+      prompt_tokens: 20,
+      completion_tokens: 7,
+      total_tokens: 30,
+      completion_tokens_details: { reasoning_tokens: 3 },
+    },
+    // 20 at 1.25, 10 at 2.50.
+    micros: 50,
+  },
+  {
     what: 'xAI without a total: reasoning that the completion cannot hold stands beside it',
     provider: 'xai',
     model: 'grok-4.20',

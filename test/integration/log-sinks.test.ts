@@ -218,6 +218,13 @@ describe('the file sink', () => {
     rmSync(path);
     numbered(log, 1, 3);
     await eventually('a line in the next file', () => names([readFileSync(path, 'utf8')]).includes('event-3'));
+    // A rotation that puts an empty file in the place of the old one.
+    renameSync(path, `${path}.2`);
+    writeFileSync(path, '');
+    numbered(log, 1, 4);
+    await eventually('a line in the file that was put there', () =>
+      names([readFileSync(path, 'utf8')]).includes('event-4'),
+    );
     expect(names([readFileSync(`${path}.1`, 'utf8')])).toEqual(['event-0', 'event-1']);
   });
 

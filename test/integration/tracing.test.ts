@@ -231,6 +231,7 @@ describe('which calls are traced', () => {
       `${CALLER}${'x'.repeat(10_000)}`,
     ]) {
       expect(opened(traceParent).traceId).not.toBe('0af7651916cd43dd8448eb211c80319c');
+      expect(open(0).tracer.open({ ...call, traceParent })).toBeUndefined();
     }
     expect(opened(`01${CALLER.slice(2)}-later`).traceId).toBe('0af7651916cd43dd8448eb211c80319c');
   });
