@@ -1,5 +1,6 @@
 import { isJsonObject, parseJson, type JsonObject } from '../../lib/json.ts';
 import type { CacheMarker, ContentPart } from '../../spec/chat.ts';
+import { splitCallId, unmarkSignature } from '../kit/call-signature.ts';
 
 const DATA_URL = /^data:([^;,]+)(?:;[^;,]*)*;base64,/;
 
@@ -23,15 +24,17 @@ export function encodePart(part: ContentPart, unsupported: Unsupported): JsonObj
       return [];
     case 'reasoning':
       if (part.redacted !== undefined) return [{ type: 'redacted_thinking', data: part.redacted }];
-      if (part.signature === undefined) return [];
+      // Unsigned thoughts, and those that another vendor has signed, are refused.
+      if (part.signature === undefined || part.signature === '' || unmarkSignature(part.signature) !== undefined)
+        return [];
       return [{ type: 'thinking', thinking: part.text, signature: part.signature }];
     case 'tool-call':
-      return [{ type: 'tool_use', id: part.id, name: part.name, input: inputOf(part.arguments) }];
+      return [{ type: 'tool_use', id: splitCallId(part.id).id, name: part.name, input: inputOf(part.arguments) }];
     case 'tool-result':
       return [
         {
           type: 'tool_result',
-          tool_use_id: part.id,
+          tool_use_id: splitCallId(part.id).id,
           content: encodeResult(part.content, unsupported),
           ...(part.isError === true && { is_error: true }),
         },

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../lib/json.ts';
 import type { ContentPart, ToolResultPart } from '../../spec/chat.ts';
+import { splitCallId } from '../kit/call-signature.ts';
 
 /** Marks the text of a result that is a failure: the wire has no field for it. */
 const FAILED = 'Error: ';
@@ -16,11 +17,12 @@ export function encodeResults(
   const beside: JsonObject[] = [];
   const messages = parts.flatMap((part): JsonObject[] => {
     if (part.type !== 'tool-result') return [];
+    const { id } = splitCallId(part.id);
     const others = part.content.filter((each) => each.type !== 'text').flatMap(encodePart);
     if (others.length > 0) {
-      beside.push({ type: 'text', text: `Content of the result of the tool call ${part.id}:` }, ...others);
+      beside.push({ type: 'text', text: `Content of the result of the tool call ${id}:` }, ...others);
     }
-    return [{ role: 'tool', tool_call_id: part.id, content: textOf(part, others.length) }];
+    return [{ role: 'tool', tool_call_id: id, content: textOf(part, others.length) }];
   });
   return { messages, beside };
 }

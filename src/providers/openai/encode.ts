@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../lib/json.ts';
 import type { CallContext } from '../../ports/provider.ts';
 import type { ChatRequest, ContentPart, Message, ToolChoice } from '../../spec/chat.ts';
 import { uncarried } from '../kit/uncarried.ts';
+import { splitCallId } from '../kit/call-signature.ts';
 import { encodeResults } from './encode-results.ts';
 
 /** Fields without a word in the vocabulary that mean the same here under the same name. */
@@ -78,7 +79,7 @@ function encodeMessage(message: Message): JsonObject[] {
   const results = encodeResults(message.parts, encodePart);
   const calls = message.parts.flatMap((part): JsonObject[] =>
     part.type === 'tool-call'
-      ? [{ id: part.id, type: 'function', function: { name: part.name, arguments: part.arguments } }]
+      ? [{ id: splitCallId(part.id).id, type: 'function', function: { name: part.name, arguments: part.arguments } }]
       : [],
   );
   const content = [...results.beside, ...message.parts.flatMap(encodePart)];
