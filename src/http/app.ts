@@ -70,7 +70,9 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
 
   app.use('/v1/*', authenticate(deps.keys));
   app.use('/v2/*', authenticate(deps.keys));
-  app.use(boundBody(deps.maxBodyBytes));
+  // Behind the key: nobody without one makes the server read anything.
+  app.use('/v1/*', boundBody(deps.maxBodyBytes));
+  app.use('/v2/*', boundBody(deps.maxBodyBytes));
   app.use('/v1/*', idempotency(deps.idempotency));
   app.route(
     '/',
