@@ -78,14 +78,14 @@ describe('over a real DNS server', () => {
 });
 
 describe("over Consul's interface", () => {
-  let answer: () => Response;
+  let answer: (path: string) => Response;
   let seen: { url: URL; token: string | null } | undefined;
   const consul = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     fetch: (request) => {
       seen = { url: new URL(request.url), token: request.headers.get('x-consul-token') };
-      return answer();
+      return answer(seen.url.pathname);
     },
   });
   afterAll(() => consul.stop(true));
@@ -120,7 +120,13 @@ describe("over Consul's interface", () => {
     ['an error', () => new Response('No cluster leader', { status: 500 })],
     ['no list', () => Response.json({})],
     ['no JSON', () => new Response('<html>')],
-    ['a redirect', () => new Response(null, { status: 302, headers: { location: 'http://127.0.0.1:1/' } })],
+    [
+      'a redirect',
+      (path: string) =>
+        path === '/elsewhere'
+          ? Response.json([])
+          : new Response(null, { status: 302, headers: { location: '/elsewhere' } }),
+    ],
   ])('%s is a failure', async (_, answered) => {
     answer = answered;
     await expect(source().find(never)).rejects.toThrow();

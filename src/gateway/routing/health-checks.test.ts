@@ -81,6 +81,7 @@ test('two silences in a row make a place ill, one answer makes it well', async (
   down.set('fleet@http://1', new Error('silent'));
   await time.pass(INTERVAL_MS);
   expect(changes).toEqual([]);
+  expect(checked).not.toContain('fleet@http://1 silent');
   await time.pass(INTERVAL_MS);
   expect(changes).toEqual(['fleet@http://1 silent']);
   expect(checked).toContain('fleet@http://1 silent');
