@@ -1,9 +1,27 @@
 import { z } from 'zod';
 import { indexRequestSchema, indexResponseSchema, searchRequestSchema } from './contract/documents.ts';
 import { createKeySchema, keySchema, newKeySchema } from './contract/keys.ts';
-import { chatRequestSchema, embeddingsRequestSchema, errorSchema, modelSchema } from './contract/models.ts';
+import {
+  chatRequestSchema,
+  completionsRequestSchema,
+  countTokensResponseSchema,
+  embeddingsRequestSchema,
+  errorSchema,
+  modelSchema,
+  rerankRequestSchema,
+  rerankResponseSchema,
+  responsesRequestSchema,
+} from './contract/models.ts';
 import { queryRequestSchema, queryResponseSchema } from './contract/query.ts';
 import { usageExportQuerySchema, usageQuerySchema, usageResponseSchema } from './contract/usage.ts';
+import {
+  embedRequestSchema,
+  embedResponseSchema,
+  generateRequestSchema,
+  generateResponseSchema,
+  summarizeRequestSchema,
+  summarizeResponseSchema,
+} from './contract/tasks.ts';
 
 interface Operation {
   method: 'get' | 'post' | 'delete';
@@ -39,7 +57,64 @@ const OPERATIONS: readonly Operation[] = [
     body: chatRequestSchema,
     media: 'stream',
   },
+  {
+    method: 'post',
+    path: '/v1/messages/count_tokens',
+    tag: 'Models',
+    summary: 'Tokens of a chat before it is sent, in the Anthropic dialect',
+    body: chatRequestSchema,
+    answer: countTokensResponseSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/responses',
+    tag: 'Models',
+    summary: 'Chat, in the OpenAI dialect of responses',
+    body: responsesRequestSchema,
+    media: 'stream',
+  },
+  {
+    method: 'post',
+    path: '/v1/completions',
+    tag: 'Models',
+    summary: 'Text for a prompt, in the OpenAI dialect from before chats',
+    body: completionsRequestSchema,
+    media: 'stream',
+  },
   { method: 'post', path: '/v1/embeddings', tag: 'Models', summary: 'Embeddings', body: embeddingsRequestSchema },
+  ...(['/v1/rerank', '/v2/rerank'] as const).map((path) => ({
+    method: 'post' as const,
+    path,
+    tag: 'Models',
+    summary: 'Which texts answer a query best',
+    body: rerankRequestSchema,
+    answer: rerankResponseSchema,
+  })),
+  {
+    method: 'post',
+    path: '/v1/generate',
+    tag: 'Tasks',
+    summary: 'Text for a prompt',
+    body: generateRequestSchema,
+    answer: generateResponseSchema,
+    media: 'stream',
+  },
+  {
+    method: 'post',
+    path: '/v1/summarize',
+    tag: 'Tasks',
+    summary: 'A summary, by a model or of the sentences of the text itself',
+    body: summarizeRequestSchema,
+    answer: summarizeResponseSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/embed',
+    tag: 'Tasks',
+    summary: 'Texts as vectors',
+    body: embedRequestSchema,
+    answer: embedResponseSchema,
+  },
   {
     method: 'get',
     path: '/v1/models',

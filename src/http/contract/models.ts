@@ -25,6 +25,45 @@ export const embeddingsRequestSchema = z.looseObject({
   dimensions: z.int().optional(),
 });
 
+/** The fields of a responses call that Sekisho reads. */
+export const responsesRequestSchema = z.looseObject({
+  model: z.string(),
+  input: z.union([z.string(), z.array(z.looseObject({ type: z.string().optional() })).min(1)]),
+  instructions: z.string().optional(),
+  stream: z.boolean().optional(),
+});
+
+/** The fields of a completions call that Sekisho reads. */
+export const completionsRequestSchema = z.looseObject({
+  model: z.string(),
+  prompt: z.union([z.string(), z.array(z.string()).min(1).max(2_048)]),
+  stream: z.boolean().optional(),
+});
+
+/** A call for counting, in the Anthropic dialect. */
+export const countTokensResponseSchema = z.object({ input_tokens: z.int() });
+
+/** A rerank call, in the shape that Cohere and Jina share. */
+export const rerankRequestSchema = z.object({
+  model: z.string(),
+  query: z.string(),
+  documents: z
+    .array(z.union([z.string(), z.looseObject({ text: z.string() })]))
+    .min(1)
+    .max(10_000),
+  top_n: z.int().min(1).optional(),
+  return_documents: z.boolean().default(false),
+});
+export const rerankResponseSchema = z.object({
+  id: z.string(),
+  model: z.string(),
+  results: z.array(
+    z.object({ index: z.int(), relevance_score: z.number(), document: z.looseObject({ text: z.string() }).optional() }),
+  ),
+  usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
+  meta: z.object({ billed_units: z.record(z.string(), z.number()) }),
+});
+
 /** What an error looks like to every caller but those of `/v1/messages`. */
 export const errorSchema = z.object({
   error: z.object({

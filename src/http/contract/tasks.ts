@@ -6,7 +6,9 @@ const usageSchema = z.object({ input_tokens: z.int(), output_tokens: z.int(), to
 
 /** `POST /v1/generate`: text for a prompt. */
 export const generateRequestSchema = z.strictObject({
-  model: modelName.optional().describe('A route, provider/model or rag/<collection>; required unless a default is set.'),
+  model: modelName
+    .optional()
+    .describe('A route, provider/model or rag/<collection>; required unless a default is set.'),
   prompt: z.string().min(1).max(MAX_TEXT),
   system: z.string().max(MAX_TEXT).optional(),
   max_tokens: z.int().min(1).max(10_000_000).optional(),
@@ -28,7 +30,12 @@ export const summarizeRequestSchema = z.strictObject({
   text: z.string().min(1).max(MAX_TEXT),
   model: modelName.optional().describe('Absent or "extractive": the most telling sentences of the text itself.'),
   length: z.enum(['short', 'medium', 'long']).default('medium'),
-  language: z.string().min(2).max(40).optional().describe('Of the summary, as a name or tag; absent: that of the text.'),
+  language: z
+    .string()
+    .min(2)
+    .max(40)
+    .optional()
+    .describe('Of the summary, as a name or tag; absent: that of the text.'),
   style: z.string().min(1).max(500).optional().describe('For example "bullet points" or 「箇条書き」.'),
 });
 export const summarizeResponseSchema = z.object({
