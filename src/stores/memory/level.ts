@@ -40,7 +40,6 @@ export function release(level: Level, id: string): void {
   if (amount === undefined) return;
   level.held -= amount;
   level.holds?.delete(id);
-  if (level.holds?.size === 0) delete level.holds;
 }
 
 /** Adds to what has been settled; to what was settled meanwhile, where the seed is still being read. */
@@ -59,11 +58,6 @@ export function beginSeeding(level: Level, nowMs: number): void {
 /** The first seed counts. */
 export function seed(level: Level, amount: number): void {
   level.settled ??= amount + level.meanwhile;
-}
-
-/** Whether forgetting the level would change nothing. */
-export function isEmpty(level: Level, nowMs: number): boolean {
-  return levelUsed(level, nowMs) === 0 && level.holds === undefined && level.seedingSinceMs === undefined;
 }
 
 function letGoEnded(level: Level, nowMs: number): void {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import type { CounterAnswer, CounterSettlement, CounterStore, CounterTake } from '../../ports/counter-store.ts';
-import { beginSeeding, hold, isEmpty, keep, levelUsed, newLevel, release, seed, type Level } from './level.ts';
+import { beginSeeding, hold, keep, levelUsed, newLevel, release, seed, type Level } from './level.ts';
 import { after, usedOf } from './rate-bucket.ts';
 import { createSteadyTime } from './steady-time.ts';
 
@@ -20,15 +20,16 @@ const EPSILON = 1e-9;
 export function createMemoryCounterStore(options: { clock?: Clock } = {}): CounterStore {
   const clock = options.clock ?? systemClock;
   const steadyMs = createSteadyTime(clock);
-  const fullAtMs = new LRUCache<string, number>({ max: MAX_SUBJECTS });
-  const levels = new LRUCache<string, Level>({ max: MAX_SUBJECTS });
+  // A bounded cache takes its memory at once: not before the first take.
+  const rates = atFirstUse(() => new LRUCache<string, number>({ max: MAX_SUBJECTS }));
+  const allLevels = atFirstUse(() => new LRUCache<string, Level>({ max: MAX_SUBJECTS }));
   const settled = new LRUCache<string, true>({ max: MAX_SETTLED });
   /** Levels held by reservations that are not settled yet, for renewal. */
-  const open = new LRUCache<string, { key: string; amount: number }[]>({ max: MAX_SUBJECTS });
+  const open = new Map<string, { key: string; amount: number }[]>();
 
   const levelOf = (key: string): Level => {
-    let level = levels.get(key);
-    if (level === undefined) levels.set(key, (level = newLevel()));
+    let level = allLevels().get(key);
+    if (level === undefined) allLevels().set(key, (level = newLevel()));
     return level;
   };
 
@@ -42,12 +43,10 @@ export function createMemoryCounterStore(options: { clock?: Clock } = {}): Count
   const usedBy = (take: CounterTake, nowMs: number): number =>
     take.windowMs === undefined
       ? levelUsed(levelFor(take), nowMs)
-      : usedOf({ limit: take.limit, windowMs: take.windowMs }, fullAtMs.get(take.key), nowMs);
+      : usedOf({ limit: take.limit, windowMs: take.windowMs }, rates().get(take.key), nowMs);
 
   function use(rate: { key: string; limit: number; windowMs: number }, units: number, nowMs: number): void {
-    const next = after(rate, fullAtMs.get(rate.key), units, nowMs);
-    if (next === undefined) fullAtMs.delete(rate.key);
-    else fullAtMs.set(rate.key, next);
+    rates().set(rate.key, after(rate, rates().get(rate.key), units, nowMs));
   }
 
   function take({ id, takes, leaseMs }: Parameters<CounterStore['take']>[0]): CounterAnswer {
@@ -80,7 +79,7 @@ export function createMemoryCounterStore(options: { clock?: Clock } = {}): Count
       hold(levelOf(key), id, amount, nowMs + leaseMs);
       held.push({ key, amount });
     }
-    if (held.length > 0) open.set(id, held);
+    if (held.length > 0 && open.size < MAX_SUBJECTS) open.set(id, held);
     return { outcome: 'taken', ...standingOf(takes, nowMs), shadowRefused };
   }
 
@@ -88,7 +87,7 @@ export function createMemoryCounterStore(options: { clock?: Clock } = {}): Count
     return {
       remaining: takes.map((each) => Math.max(0, Math.floor(each.limit - usedBy(each, nowMs) + EPSILON))),
       resetMs: takes.map((each) =>
-        each.windowMs === undefined ? 0 : Math.max(0, Math.ceil((fullAtMs.get(each.key) ?? nowMs) - nowMs)),
+        each.windowMs === undefined ? 0 : Math.max(0, Math.ceil((rates().get(each.key) ?? nowMs) - nowMs)),
       ),
     };
   }
@@ -103,11 +102,10 @@ export function createMemoryCounterStore(options: { clock?: Clock } = {}): Count
         if (isFirst && used !== reserved) use({ key, limit, windowMs }, used - reserved, nowMs);
         continue;
       }
-      const level = levels.get(key);
+      const level = allLevels().get(key);
       if (level === undefined) continue;
       release(level, id);
       if (isFirst && keeps) keep(level, used);
-      if (!keeps && isEmpty(level, nowMs)) levels.delete(key);
     }
   }
 
@@ -126,4 +124,9 @@ export function createMemoryCounterStore(options: { clock?: Clock } = {}): Count
     nowMs: steadyMs,
     close: () => Promise.resolve(),
   };
+}
+
+function atFirstUse<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }

@@ -15,8 +15,8 @@ export function usedOf(rate: Rate, fullAtMs: number | undefined, nowMs: number):
   return fullAtMs === undefined ? 0 : Math.max(0, ((fullAtMs - nowMs) * rate.limit) / rate.windowMs);
 }
 
-/** The bucket after `units` more were used, or given back where negative; undefined where it is full. */
-export function after(rate: Rate, fullAtMs: number | undefined, units: number, nowMs: number): number | undefined {
+/** The bucket after `units` more were used, or given back where negative. */
+export function after(rate: Rate, fullAtMs: number | undefined, units: number, nowMs: number): number {
   const next = Math.max(nowMs, fullAtMs ?? nowMs) + (units * rate.windowMs) / rate.limit;
-  return next <= nowMs ? undefined : Math.min(next, nowMs + DEBT_WINDOWS * rate.windowMs);
+  return Math.max(nowMs, Math.min(next, nowMs + DEBT_WINDOWS * rate.windowMs));
 }
