@@ -1,6 +1,6 @@
 /**
  * The load generator, a process of its own: keep-alive connections on raw TCP, each with one request in flight,
- * until a fixed number has been answered. Reads its orders as JSON from the first argument; prints latencies.
+ * until a fixed number has been answered. Reads its orders as JSON from standard input; prints latencies.
  */
 export interface LoadOrder {
   port: number;
@@ -11,6 +11,10 @@ export interface LoadOrder {
   concurrency: number;
   /** The run ends early, and says so, after this time. */
   maxMs: number;
+  /** Eight zeros in headers and body become the number of the request, counted from here: each is another one. */
+  numberFrom?: number;
+  /** The status that counts as answered. Default 200. */
+  status?: number;
 }
 
 export interface LoadResult {
@@ -25,12 +29,15 @@ export interface LoadResult {
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n');
+export const PLACEHOLDER = '00000000';
 
 async function load(order: LoadOrder): Promise<LoadResult> {
   const body = Buffer.from(order.body);
   const headers = { ...order.headers, 'content-length': String(body.length), host: `127.0.0.1:${order.port}` };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   const request = Buffer.concat([Buffer.from(`POST ${order.path} HTTP/1.1\r\n${lines.join('')}\r\n`), body]);
+  const numbered = order.numberFrom === undefined ? [] : placesOf(request, PLACEHOLDER);
+  const wanted = `HTTP/1.1 ${order.status ?? 200}`;
   const result: LoadResult = { answered: 0, failed: 0, elapsedMs: 0, latencyMs: [], firstByteMs: [] };
   const started = performance.now();
   let begun = 0;
@@ -40,6 +47,11 @@ async function load(order: LoadOrder): Promise<LoadResult> {
       let sentAt = 0;
       let firstByteAt = 0;
       let received: Buffer = Buffer.alloc(0);
+      let unsent: Buffer = Buffer.alloc(0);
+      const flush = (socket: { write(data: Buffer): number }): void => {
+        // A large request does not fit into the socket's buffer at once.
+        if (unsent.length > 0) unsent = unsent.subarray(Math.max(0, socket.write(unsent)));
+      };
       const send = (socket: { write(data: Buffer): number; end(): void }): void => {
         if (begun >= order.requests || performance.now() - started > order.maxMs) {
           socket.end();
@@ -50,19 +62,21 @@ async function load(order: LoadOrder): Promise<LoadResult> {
         received = Buffer.alloc(0);
         firstByteAt = 0;
         sentAt = performance.now();
-        socket.write(request);
+        unsent = numbered.length === 0 ? request : withNumber(request, numbered, (order.numberFrom ?? 0) + begun);
+        flush(socket);
       };
       Bun.connect({
         hostname: '127.0.0.1',
         port: order.port,
         socket: {
           open: send,
+          drain: flush,
           data(socket, data) {
             received = received.length === 0 ? Buffer.from(data) : Buffer.concat([received, data]);
             const state = stateOf(received);
             if (state.begun && firstByteAt === 0) firstByteAt = performance.now();
             if (!state.complete) return;
-            if (received.subarray(0, 12).toString('latin1') === 'HTTP/1.1 200') {
+            if (received.subarray(0, 12).toString('latin1') === wanted) {
               result.answered++;
               result.latencyMs.push(performance.now() - sentAt);
               result.firstByteMs.push(firstByteAt - sentAt);
@@ -83,6 +97,18 @@ async function load(order: LoadOrder): Promise<LoadResult> {
   return result;
 }
 
+function placesOf(bytes: Buffer, text: string): number[] {
+  const places: number[] = [];
+  for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + text.length)) places.push(at);
+  return places;
+}
+
+function withNumber(request: Buffer, places: readonly number[], number: number): Buffer {
+  const copy = Buffer.from(request);
+  for (const place of places) copy.write(String(number).padStart(PLACEHOLDER.length, '0'), place, 'latin1');
+  return copy;
+}
+
 function stateOf(received: Buffer): { begun: boolean; complete: boolean } {
   const headEnd = received.indexOf(HEAD_END);
   if (headEnd < 0) return { begun: false, complete: false };
@@ -95,6 +121,6 @@ function stateOf(received: Buffer): { begun: boolean; complete: boolean } {
 }
 
 if (import.meta.main) {
-  const order: LoadOrder = JSON.parse(process.argv[2] ?? '{}');
+  const order: LoadOrder = JSON.parse(await Bun.stdin.text());
   console.log(JSON.stringify(await load(order)));
 }

@@ -1,11 +1,18 @@
 /**
  * Memory with many streams open at once: a thousand callers hold a stream each, half of them leave, the rest end.
  * Prints the server's resident memory at each stage and how many streams the upstream still had open at the end.
+ * BUN_CONFIG_MAX_HTTP_REQUESTS=4096 bun bench/gateway-overhead/open-streams.ts [--streams 1000] [--side sekisho]
  */
-import { readFileSync } from 'node:fs';
-import { startSekishoSide } from './sides.ts';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { residentMb } from './process-cost.ts';
+import { SIDES } from './sides.ts';
 
-const STREAMS = Number(process.argv[2] ?? 1_000);
+const { values: options } = parseArgs({
+  options: { streams: { type: 'string', default: '1000' }, side: { type: 'string', default: 'sekisho' } },
+});
+const STREAMS = Number(options.streams);
 const HOLD_MS = 6_000;
 let open = 0;
 
@@ -33,20 +40,25 @@ const upstream = Bun.serve({
   },
 });
 
-const side = await startSekishoSide(`http://127.0.0.1:${upstream.port}`);
-const memoryMb = (): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${side.pid}/status`, 'utf8'))?.[1]) / 1024;
+const start = SIDES[options.side];
+if (start === undefined) throw new Error(`There is no side "${options.side}".`);
+const side = await start(`http://127.0.0.1:${upstream.port}`);
 const body = JSON.stringify({ model: 'bench-model', stream: true, messages: [{ role: 'user', content: 'hello' }] });
 const rows: { stage: string; 'memory MB': string; 'open upstream': number }[] = [];
 const note = (stage: string): void =>
-  void rows.push({ stage, 'memory MB': memoryMb().toFixed(0), 'open upstream': open });
+  void rows.push({ stage, 'memory MB': residentMb(side.pid).toFixed(0), 'open upstream': open });
 
 note('before');
 const leaving = new AbortController();
 const streams: Promise<void>[] = [];
 for (let i = 0; i < STREAMS; i++) {
-  const init = { method: 'POST', headers: side.headers, body, ...(i % 2 === 0 && { signal: leaving.signal }) };
-  const response = await fetch(`http://127.0.0.1:${side.port}/v1/chat/completions`, init);
+  const init = {
+    method: 'POST',
+    headers: side.headersFor('plain'),
+    body,
+    ...(i % 2 === 0 && { signal: leaving.signal }),
+  };
+  const response = await fetch(`http://127.0.0.1:${side.port}${side.path}`, init);
   streams.push(
     response.text().then(
       () => undefined,
@@ -63,6 +75,10 @@ await Promise.all(streams);
 await Bun.sleep(500);
 note('all ended');
 console.table(rows);
+const folder = join(import.meta.dirname, 'results');
+mkdirSync(folder, { recursive: true });
+const file = join(folder, `open-streams-${side.name}-${new Date().toISOString().replaceAll(':', '-')}.json`);
+writeFileSync(file, JSON.stringify({ setup: side.setup, streams: STREAMS, rows }, null, 2));
 await side.stop();
 await upstream.stop(true);
 process.exit(0);

@@ -1,90 +1,58 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { startSekishoProcess } from '../../test/support/start-server.ts';
-
-export const PORTKEY_VERSION = '1.15.2';
-/** With later ones every stream of Portkey's fails with "TypeError: immutable" (Portkey-AI/gateway issue 1389). */
-const HONO_NODE_SERVER_VERSION = '1.13.0';
-
-/** One proxy under test: where it listens, which process does its work, and what a caller sends to it. */
-export interface Side {
-  name: string;
-  port: number;
-  pid: number;
-  headers: Record<string, string>;
-  stop(): Promise<void>;
-}
+import { startLiteLlm } from './litellm-side.ts';
+import { startPortkey } from './portkey-side.ts';
+import { MODELS } from './scenarios.ts';
+import { CHAT_PATH, JSON_HEADERS, type Side } from './side.ts';
 
 const HERE = import.meta.dirname;
-const JSON_HEADERS = { 'content-type': 'application/json' };
 
-/** Starts a Bun script that prints `{"port": ...}` in its first line. */
+/** The sides by name, in the order in which they take turns. */
+export const SIDES: Record<string, (upstreamOrigin: string) => Promise<Side>> = {
+  bare: startBare,
+  sekisho: startSekishoSide,
+  portkey: startPortkey,
+  litellm: startLiteLlm,
+};
+
+/** Starts a Bun script of this folder that prints `{"port": ...}` in its first line. */
 export async function startScript(name: string, environment: Record<string, string> = {}): Promise<Side> {
-  const child = Bun.spawn([process.execPath, join(HERE, name)], {
+  const child = spawn(process.execPath, [join(HERE, name)], {
     env: { ...process.env, ...environment },
-    stdout: 'pipe',
-    stderr: 'inherit',
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const line = await firstLine(child.stdout);
-  const port = Number(/"port":(\d+)/.exec(line)?.[1]);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  let line = '';
+  for await (const piece of child.stdout) {
+    line += String(piece);
+    if (line.includes('\n')) break;
+  }
   return {
     name,
-    port,
-    pid: child.pid,
-    headers: JSON_HEADERS,
+    port: Number(/"port":(\d+)/.exec(line)?.[1]),
+    pid: child.pid ?? 0,
+    path: CHAT_PATH,
+    headersFor: () => JSON_HEADERS,
+    can: () => true,
+    share: 1,
+    setup: `Bun ${Bun.version}`,
     stop: async () => {
-      child.kill();
-      await child.exited;
+      child.kill('SIGKILL');
+      await ended;
     },
   };
 }
 
-/** The bare proxy in front of `upstreamOrigin`. */
-export async function startBare(upstreamOrigin: string): Promise<Side> {
+/** The bare proxy in front of `upstreamOrigin`. It has no cache: what stands for a hit is a proxied call. */
+async function startBare(upstreamOrigin: string): Promise<Side> {
   const side = await startScript('bare-proxy.ts', { UPSTREAM: upstreamOrigin, KEY: 'bench-key' });
-  return { ...side, name: 'bare', headers: { ...JSON_HEADERS, authorization: 'Bearer bench-key' } };
-}
-
-/** Portkey's gateway on Node, from npm into a folder of its own under the system's temporary folder. */
-export async function startPortkey(upstreamOrigin: string): Promise<Side> {
-  const folder = join(tmpdir(), `sekisho-bench-portkey-${PORTKEY_VERSION}-${HONO_NODE_SERVER_VERSION}`);
-  const script = join(folder, 'node_modules/@portkey-ai/gateway/build/start-server.js');
-  if (!existsSync(script)) {
-    mkdirSync(folder, { recursive: true });
-    const dependencies = { '@portkey-ai/gateway': PORTKEY_VERSION, '@hono/node-server': HONO_NODE_SERVER_VERSION };
-    const overrides = { '@hono/node-server': HONO_NODE_SERVER_VERSION };
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies, overrides }));
-    const install = spawnSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: folder });
-    if (install.status !== 0) throw new Error(`npm install failed: ${install.stderr.toString().slice(0, 500)}`);
-  }
-  const port = freePort();
-  const child = Bun.spawn(['node', script, '--headless', `--port=${port}`], {
-    env: { ...process.env, NODE_ENV: 'production', TRUSTED_CUSTOM_HOSTS: 'localhost,127.0.0.1' },
-    stdout: 'ignore',
-    stderr: 'ignore',
-  });
-  await listening(port);
-  return {
-    name: 'portkey',
-    port,
-    pid: child.pid,
-    headers: {
-      ...JSON_HEADERS,
-      authorization: 'Bearer upstream',
-      'x-portkey-provider': 'openai',
-      'x-portkey-custom-host': `${upstreamOrigin}/v1`,
-    },
-    stop: async () => {
-      child.kill();
-      await child.exited;
-    },
-  };
+  return { ...side, name: 'bare', headersFor: () => ({ ...JSON_HEADERS, authorization: 'Bearer bench-key' }) };
 }
 
 /** Sekisho as a user runs it, with a key that has limits and a budget, a priced model, ledger and metrics on. */
 export async function startSekishoSide(upstreamOrigin: string): Promise<Side> {
+  const price = { input_per_million: 0.15, output_per_million: 0.6 };
   const server = await startSekishoProcess({
     config: {
       discover: false,
@@ -95,11 +63,19 @@ export async function startSekishoSide(upstreamOrigin: string): Promise<Side> {
           wire: 'openai',
           base_url: `${upstreamOrigin}/v1`,
           api_key: 'upstream',
-          models: ['bench-model'],
-          prices: { 'bench-model': { input_per_million: 0.15, output_per_million: 0.6 } },
+          models: ['bench-model', 'bench-refused'],
+          prices: { 'bench-model': price, 'bench-refused': price },
         },
       },
-      routes: { 'bench-model': ['bench/bench-model'] },
+      routes: {
+        [MODELS.plain]: ['bench/bench-model'],
+        [MODELS.cached]: { targets: ['bench/bench-model'], cache: { ttl_s: 3_600 } },
+        [MODELS.fallback]: { targets: ['bench/bench-refused', 'bench/bench-model'], retry: { attempts: 1 } },
+      },
+      // The target that refuses is to be called each time: a breaker would make the second call the first.
+      breaker: { failure_share: 1, minimum_calls: 10_000, window_ms: 1_000 },
+      // Small enough to be full early in the bench of growth.
+      cache: { memory_mb: 16 },
       logging: { level: 'info' },
     },
   });
@@ -111,38 +87,14 @@ export async function startSekishoSide(upstreamOrigin: string): Promise<Side> {
     name: 'sekisho',
     port: Number(new URL(server.url).port),
     pid: server.pid,
-    headers: { ...JSON_HEADERS, authorization: `Bearer ${key}` },
+    path: CHAT_PATH,
+    headersFor: () => ({ ...JSON_HEADERS, authorization: `Bearer ${key}` }),
+    can: () => true,
+    share: 1,
+    setup:
+      `Bun ${Bun.version}; a key with limits on requests, tokens and concurrency and a budget, priced models, ledger ` +
+      'in SQLite on disk, metrics, request log, health of targets',
     // Nothing of the bench is worth a drain.
     stop: server.kill,
   };
-}
-
-function freePort(): number {
-  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() });
-  const port = server.port ?? 0;
-  void server.stop(true);
-  return port;
-}
-
-async function listening(port: number): Promise<void> {
-  for (const end = Date.now() + 30_000; Date.now() < end; await Bun.sleep(50)) {
-    const open = await fetch(`http://127.0.0.1:${port}/`).then(
-      () => true,
-      () => false,
-    );
-    if (open) return;
-  }
-  throw new Error(`Nothing listens on port ${port} after 30 s.`);
-}
-
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let text = '';
-  const reader = stream.getReader();
-  while (!text.includes('\n')) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    text += new TextDecoder().decode(value);
-  }
-  reader.releaseLock();
-  return text.split('\n')[0] ?? '';
 }

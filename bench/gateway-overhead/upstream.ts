@@ -1,6 +1,7 @@
 /**
  * The upstream of the bench: a fixed answer, plain or as a stream of 50 events of which one goes out every
- * 2 ms, so that each event is a piece of its own on the wire. Prints its port.
+ * 2 ms, so that each event is a piece of its own on the wire; 503 for the model `bench-refused`.
+ * Prints its port; GET tells how many calls have come.
  */
 const EVENTS = 50;
 const EVENT_EVERY_MS = 2;
@@ -59,13 +60,25 @@ function streamed(): Response {
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 }
 
+let calls = 0;
+
+function refused(): Response {
+  const error = { message: 'The engine is overloaded.', type: 'server_error', param: null, code: null };
+  return Response.json({ error }, { status: 503 });
+}
+
 const server = Bun.serve({
   port: 0,
   hostname: '127.0.0.1',
   idleTimeout: 0,
   async fetch(request) {
+    if (request.method === 'GET') return new Response(String(calls));
+    calls++;
     const body = await request.text();
-    if (body.includes('"stream":true')) return streamed();
+    // Some proxies write JSON with blanks.
+    const head = body.length > 4_000 ? body.slice(0, 2_000) + body.slice(-2_000) : body;
+    if (head.includes('"bench-refused"')) return refused();
+    if (/"stream": ?true/.test(head)) return streamed();
     return new Response(plain, { headers: { 'content-type': 'application/json' } });
   },
 });
