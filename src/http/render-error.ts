@@ -19,6 +19,7 @@ export function renderError(telemetry: Pick<Telemetry, 'requestFailed'>): ErrorH
     telemetry.requestFailed({ requestId, method: context.req.method, path: context.req.path, error });
     const dialect = /^\/v1\/messages(?:\/|$)/.test(context.req.path) ? anthropicDialect : openAiDialect;
     const headers: Record<string, string> = {
+      ...Object.fromEntries(error.headers),
       'content-type': 'application/json; charset=utf-8',
       'content-language': language,
       'x-sekisho-request-id': requestId,
