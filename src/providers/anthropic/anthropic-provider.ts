@@ -31,7 +31,7 @@ export interface AnthropicProviderOptions {
 }
 
 const API_VERSION = '2023-06-01';
-const FORWARDED = ['anthropic-beta', 'anthropic-version'] as const;
+const FORWARDED = ['anthropic-beta', 'anthropic-version', 'traceparent'] as const;
 
 /** An endpoint that speaks the Anthropic wire: Anthropic itself and whoever serves its Messages API. */
 export function createAnthropicProvider(options: AnthropicProviderOptions): Provider {

@@ -10,6 +10,7 @@ import type { Reach } from '../kit/reach.ts';
 import { passedDecoder } from '../kit/passed-decoder.ts';
 import { createPassingReader } from '../kit/passing-reader.ts';
 import { streamFrames } from '../kit/stream-frames.ts';
+import { traceHeader } from '../kit/trace-header.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
@@ -78,7 +79,7 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
     body: pass === undefined ? translated(call, stream) : passedBody(call, pass, stream),
     target: call.target,
     signal: call.signal,
-    ...(call.forwardHeaders && { headers: pick(call.forwardHeaders, 'openai-beta') }),
+    ...(call.forwardHeaders && { headers: { ...pick(call.forwardHeaders, 'openai-beta'), ...traceHeader(call) } }),
   });
 
   const translated = (call: ChatCall, stream: 'no' | 'plain' | 'with usage'): string =>
@@ -124,7 +125,14 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
 
     embed: async (call) => {
       const url = urlOf(call.model, '/embeddings');
-      const answer = await upstream.json({ url, body: embeddingBody(call), target: call.target, signal: call.signal });
+      const { target, signal } = call;
+      const answer = await upstream.json({
+        url,
+        body: embeddingBody(call),
+        target,
+        signal,
+        headers: traceHeader(call),
+      });
       return embeddingAnswer(call, answer);
     },
 
