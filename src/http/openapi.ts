@@ -82,14 +82,14 @@ const OPERATIONS: readonly Operation[] = [
     media: 'stream',
   },
   { method: 'post', path: '/v1/embeddings', tag: 'Models', summary: 'Embeddings', body: embeddingsRequestSchema },
-  ...(['/v1/rerank', '/v2/rerank'] as const).map((path) => ({
-    method: 'post' as const,
-    path,
+  {
+    method: 'post',
+    path: '/v1/rerank',
     tag: 'Models',
-    summary: 'Which texts answer a query best',
+    summary: 'Which texts answer a query best; /v2/rerank is the same',
     body: rerankRequestSchema,
     answer: rerankResponseSchema,
-  })),
+  },
   {
     method: 'post',
     path: '/v1/generate',
