@@ -72,6 +72,11 @@ describe('hedged calls', () => {
     expect(stage).toMatchObject({ called: ['a', 'b'], hedged: ['b'], aborted: ['a'], discarded: [], failed: [] });
     expect(stage.health.inFlight(targetOf('a'))).toBe(0);
     expect(stage.health.inFlight(targetOf('b'))).toBe(1);
+    // Who was outpaced is known to be slower than the time it had.
+    expect(stage.health.snapshot()).toMatchObject([
+      { target: 'a', ewmaMs: 150, failureShare: 0 },
+      { target: 'b', ewmaMs: 50 },
+    ]);
     outcome.release();
     expect(stage.health.inFlight(targetOf('b'))).toBe(0);
   });

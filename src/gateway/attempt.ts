@@ -1,10 +1,10 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Sleep } from '../lib/sleep.ts';
 import { SekishoError, toSekishoError } from '../spec/errors.ts';
-import type { Micros } from '../spec/money.ts';
 import type { FallbackReason } from './catalogue.ts';
 import { createChooseTarget, type TokenEstimate } from './routing/choose-target.ts';
 import { fallbackReason } from './routing/fallback-reason.ts';
+import { hedgedAttempt, type Begun, type Failed, type TargetReservation } from './routing/hedged-attempt.ts';
 import type { Plan, ResolvedTarget } from './routing/plan.ts';
 import { createShareBudget } from './routing/share-budget.ts';
 import type { TargetHealth, Visit } from './routing/target-health.ts';
@@ -14,11 +14,6 @@ import type { TargetQueues } from './routing/target-queues.ts';
 export interface FailedAttempt {
   target: string;
   error: SekishoError;
-}
-
-/** What a target's own limits have given for one attempt. */
-export interface TargetReservation {
-  settle(used: { tokens: number; costMicros: Micros }): Promise<void>;
 }
 
 export interface AttemptRun<T, O = undefined> {
@@ -37,18 +32,9 @@ export interface AttemptRun<T, O = undefined> {
   discard?: (value: T) => void;
 }
 
-export interface AttemptOutcome<T> {
-  value: T;
-  target: ResolvedTarget;
+export interface AttemptOutcome<T> extends Omit<Begun<T>, 'kind'> {
   /** Calls that went to upstreams, hedged ones included. */
   attempts: number;
-  /** Of the target that answered, to be settled by the caller. */
-  reservation?: TargetReservation;
-  /**
-   * Gives the target's place free. To be called at the end of the answer, with the error that ended it, if one did;
-   * only the first time counts.
-   */
-  release(error?: SekishoError): void;
 }
 
 export interface Attempts<O> {
@@ -67,15 +53,6 @@ const RETRY_FLOOR = 50;
 const HEDGE_FLOOR = 1;
 const MIN_RETRY_AFTER_MS = 1_000;
 const MAX_TARGETS_TOLD = 5;
-
-interface Begun<T> extends Omit<AttemptOutcome<T>, 'attempts'> {
-  kind: 'begun';
-}
-
-interface Failed {
-  kind: 'failed';
-  error: SekishoError;
-}
 
 /** What one run has done so far. */
 interface Course {
@@ -190,6 +167,7 @@ export function createAttempts<O = undefined>(deps: {
       return { kind: 'begun', value, target, release, ...(reservation && { reservation }) };
     } catch (thrown) {
       const error = signal.aborted ? new SekishoError('caller_left', { cause: thrown }) : toSekishoError(thrown);
+      if (signal.aborted && !run.signal.aborted) visit.outpaced(clock.monotonicMs() - startedMs);
       release(error);
       // What cannot be given back expires.
       await reservation?.settle({ tokens: 0, costMicros: 0 }).catch(() => undefined);
@@ -199,64 +177,28 @@ export function createAttempts<O = undefined>(deps: {
   }
 
   /** An attempt beside which another one may be made: whichever begins first. Never rejects. */
-  async function hedged<T>(
+  function hedged<T>(
     run: AttemptRun<T, O>,
     course: Course,
     target: ResolvedTarget,
     hedge: NonNullable<Plan['hedge']>,
   ): Promise<Begun<T> | Failed> {
-    const leg = (to: ResolvedTarget) => {
-      const controller = new AbortController();
-      const leave = (): void => controller.abort(run.signal.reason);
-      run.signal.addEventListener('abort', leave, { once: true });
-      const outcome = attempt(run, course, to, controller.signal).then((ended): Begun<T> | Failed => {
-        const unlink = (): void => run.signal.removeEventListener('abort', leave);
-        if (ended.kind === 'begun') {
-          return {
-            ...ended,
-            release: (error) => {
-              unlink();
-              ended.release(error);
-            },
-          };
-        }
-        unlink();
-        return ended;
-      });
-      return { outcome, lose: () => controller.abort() };
-    };
-
     hedges.called();
-    const first = leg(target);
-    const begun = new AbortController();
-    const slow = deps.sleep(hedge.afterMs, begun.signal).then(
-      () => 'slow' as const,
-      () => 'slow' as const,
-    );
-    const early = await Promise.race([first.outcome, slow]);
-    begun.abort();
-    if (early !== 'slow') return early;
-    // A hedge is no retry: it has a share of its own, and another place of the same fleet is as good as any.
-    const beside = { ...course, done: [...course.done, target.key] };
-    const other = run.signal.aborted ? undefined : nextTarget(run, beside, () => true);
-    if (other === undefined || !hedges.take(hedge.maxShare)) return first.outcome;
-    course.done.push(other.key);
-    deps.onHedged?.(run.origin, other.name);
-    const second = leg(other);
-
-    const sooner = await Promise.race([
-      first.outcome.then((outcome) => ({ outcome, rival: second })),
-      second.outcome.then((outcome) => ({ outcome, rival: first })),
-    ]);
-    if (sooner.outcome.kind === 'failed') return sooner.rival.outcome;
-    sooner.rival.lose();
-    void sooner.rival.outcome.then(async (late) => {
-      if (late.kind === 'failed') return;
-      late.release(new SekishoError('caller_left'));
-      run.discard?.(late.value);
-      await late.reservation?.settle({ tokens: 0, costMicros: 0 }).catch(() => undefined);
+    return hedgedAttempt({
+      afterMs: hedge.afterMs,
+      signal: run.signal,
+      sleep: deps.sleep,
+      discard: run.discard,
+      first: (signal) => attempt(run, course, target, signal),
+      second: () => {
+        // A hedge is no retry: it has a share of its own, and another place of the same fleet is as good as any.
+        const other = nextTarget(run, { ...course, done: [...course.done, target.key] }, () => true);
+        if (other === undefined || !hedges.take(hedge.maxShare)) return undefined;
+        course.done.push(other.key);
+        deps.onHedged?.(run.origin, other.name);
+        return (signal) => attempt(run, course, other, signal);
+      },
     });
-    return sooner.outcome;
   }
 
   /** Milliseconds until the same target may be tried again; undefined where that is of no use or not allowed. */

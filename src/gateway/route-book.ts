@@ -9,7 +9,7 @@ import { matchesCondition } from './routing/match-condition.ts';
 import type { Plan, PlannedGroup, ResolvedTarget, RouteQuery } from './routing/plan.ts';
 import { createTargetResolver } from './routing/resolve-targets.ts';
 
-export type { Plan, ResolvedTarget, RouteQuery } from './routing/plan.ts';
+export type { Plan, ResolvedTarget } from './routing/plan.ts';
 
 export interface RouteBook {
   /**

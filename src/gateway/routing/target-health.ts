@@ -33,6 +33,8 @@ export interface TargetReport {
 export interface Visit {
   /** The answer has begun. */
   answered(firstByteMs: number): void;
+  /** Another target has answered first, after this one had had so much time. */
+  outpaced(waitedMs: number): void;
   /** The call has failed, or its answer broke off. */
   failed(error: SekishoError): void;
   /** The call is over; only the first time counts. */
@@ -193,11 +195,14 @@ export function createTargetHealth(options: {
       answered: (firstByteMs) => {
         begun = true;
         const nowMs = clock.monotonicMs();
-        state.latencyMs = moved(state.latencyMs, state.latencyAtMs, firstByteMs, nowMs);
-        state.latencyAtMs = nowMs;
+        observeLatency(state, firstByteMs, nowMs);
         observeFailing(state, 0, nowMs);
         countsOf(state).add(nowMs, 1, 0);
         if (isProbe) close(state);
+      },
+      outpaced: (waitedMs) => {
+        // It would have taken longer than that; how much is not known.
+        if (waitedMs > state.latencyMs) observeLatency(state, waitedMs, clock.monotonicMs());
       },
       failed: (error) => {
         const nowMs = clock.monotonicMs();
@@ -298,6 +303,11 @@ export function createTargetHealth(options: {
       return found.length > 0;
     },
   };
+}
+
+function observeLatency(state: TargetState, latencyMs: number, nowMs: number): void {
+  state.latencyMs = moved(state.latencyMs, state.latencyAtMs, latencyMs, nowMs);
+  state.latencyAtMs = nowMs;
 }
 
 function observeFailing(state: TargetState, failed: 0 | 1, nowMs: number): void {
