@@ -8,6 +8,7 @@ import { answeredText, estimateUsage } from '../kit/estimate-usage.ts';
 import { inlineMedia, type FetchMedia } from '../kit/fetch-media.ts';
 import type { Reach } from '../kit/reach.ts';
 import { streamFrames } from '../kit/stream-frames.ts';
+import { traceHeader } from '../kit/trace-header.ts';
 import { createUpstream, type JsonAnswer, type Timeouts, type UpstreamOptions } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
 import { decodeResult, refusalIn } from './decode.ts';
@@ -67,6 +68,7 @@ export function createBedrockProvider(options: BedrockProviderOptions): Provider
       body: JSON.stringify(encodeChatRequest(whole, call)),
       target: call.target,
       signal: call.signal,
+      headers: traceHeader(call),
     };
   }
 
@@ -135,6 +137,7 @@ export function createBedrockProvider(options: BedrockProviderOptions): Provider
           body: JSON.stringify(body),
           target: call.target,
           signal: call.signal,
+          headers: traceHeader(call),
         }),
       ),
 

@@ -8,6 +8,7 @@ import { answeredText, estimateUsage } from '../kit/estimate-usage.ts';
 import { inlineMedia, type FetchMedia } from '../kit/fetch-media.ts';
 import type { Reach } from '../kit/reach.ts';
 import { streamFrames } from '../kit/stream-frames.ts';
+import { traceHeader } from '../kit/trace-header.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
 import { decodeResult, firstCandidate, refusalIn } from './decode.ts';
@@ -54,6 +55,7 @@ export function createGeminiProvider(options: GeminiProviderOptions): Provider {
       body: JSON.stringify(encodeChatRequest(whole, call)),
       target: call.target,
       signal: call.signal,
+      headers: traceHeader(call),
     };
   }
 
@@ -113,7 +115,8 @@ export function createGeminiProvider(options: GeminiProviderOptions): Provider {
       for (let at = 0; at < call.request.input.length; at += MAX_BATCH) {
         const { method, body } = embeddingBody(call, call.request.input.slice(at, at + MAX_BATCH));
         const url = `${base}/${modelPath(call.model)}:${method}`;
-        answers.push((await upstream.json({ url, body, target: call.target, signal: call.signal })).json);
+        const { target, signal } = call;
+        answers.push((await upstream.json({ url, body, target, signal, headers: traceHeader(call) })).json);
       }
       return embeddingAnswer(call, answers);
     },
