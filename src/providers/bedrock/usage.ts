@@ -1,5 +1,6 @@
-import { arrayAt, isJsonObject, numberAt, stringAt, type JsonObject } from '../../lib/json.ts';
+import { arrayAt, isJsonObject, stringAt, type JsonObject } from '../../lib/json.ts';
 import type { Usage } from '../../spec/usage.ts';
+import { tokensAt as countAt } from '../kit/tokens-at.ts';
 
 /**
  * The usage object of the wire (docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html).
@@ -25,5 +26,5 @@ export function decodeUsage(usage: JsonObject): Usage {
 }
 
 function tokensAt(object: JsonObject, key: string): number {
-  return Math.max(0, numberAt(object, key) ?? 0);
+  return countAt(object, key) ?? 0;
 }

@@ -1,5 +1,6 @@
 import { arrayAt, isJsonObject, numberAt, objectAt, stringAt, type JsonObject } from '../../lib/json.ts';
 import type { Usage } from '../../spec/usage.ts';
+import { tokensAt as countAt } from '../kit/tokens-at.ts';
 
 /** Kinds of input that the wire counts apart; what was read from the cache is left out of them. */
 type Modality = 'AUDIO' | 'IMAGE';
@@ -56,5 +57,5 @@ function modalityTokens(usage: JsonObject, list: string, modality: Modality): nu
 }
 
 function tokensAt(object: JsonObject, key: string): number {
-  return Math.max(0, numberAt(object, key) ?? 0);
+  return countAt(object, key) ?? 0;
 }
