@@ -80,10 +80,11 @@ describe('F14: the upstream answers 429, 500, 503 with Retry-After', () => {
     await crowd('down', 100);
     const before = down.requests.length;
     const refused = await crowd('down', CALLERS);
-    expect(countOf(refused, 503)).toBe(CALLERS);
-    expect(refused.every(({ headers }) => Number(headers.get('retry-after')) >= 1)).toBe(true);
     // A thousand callers take a while, so that a few probes may fall due; the offered load does not go through.
-    expect(down.requests.length - before).toBeLessThanOrEqual(10);
+    const due = down.requests.length - before;
+    expect(due).toBeLessThanOrEqual(10);
+    expect(countOf(refused, 503)).toBeGreaterThanOrEqual(CALLERS - due);
+    expect(refused.every(({ headers }) => Number(headers.get('retry-after')) >= 1)).toBe(true);
 
     down.onModel(MODEL, { stall: { at: 'before-headers' } });
     const probe = (async (): Promise<RawAnswer> => {
