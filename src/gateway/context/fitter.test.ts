@@ -151,6 +151,21 @@ describe('summaries', () => {
     expect(asked).toHaveLength(1);
   });
 
+  test('a conversation that goes on is summarised anew every few turns, not at each', async () => {
+    let written = 0;
+    const summing = createFitter({
+      countTokens: counter,
+      summarise: () => Promise.resolve(`Summary ${++written}.`),
+    });
+    const roomy = { ...policy, maxInputTokens: 4_000 };
+    for (let turns = 30; turns < 42; turns++) {
+      const fitted = await summing.fit({ messages: conversation(turns) }, { policy: roomy, model: 'gpt-4o', signal });
+      expect(fitted?.summarised).toBe(true);
+      expect(fitted?.inputTokens).toBeGreaterThan(2_000);
+    }
+    expect(written).toBeLessThanOrEqual(6);
+  });
+
   test('Japanese is summarised in Japanese', async () => {
     let told = '';
     const summing = createFitter({

@@ -33,8 +33,13 @@ function sliceEnd(text: string, from: number): number {
   if (end >= text.length) return text.length;
   const blank = text.lastIndexOf(' ', end);
   if (blank > from + SLICE / 2) return blank;
-  const high = text.charCodeAt(end - 1);
-  return high >= 0xd800 && high <= 0xdbff ? end - 1 : end;
+  return wholeEnd(text, end);
+}
+
+/** The same place, or the one before where it would cut a surrogate pair. */
+function wholeEnd(text: string, end: number): number {
+  const code = text.charCodeAt(end - 1);
+  return code >= 0xd800 && code <= 0xdbff ? end - 1 : end;
 }
 
 function* withoutLongRuns(text: string): Generator<string> {
@@ -42,7 +47,13 @@ function* withoutLongRuns(text: string): Generator<string> {
   for (const match of text.matchAll(LONG_RUN)) {
     if (match.index > from) yield text.slice(from, match.index);
     const [run] = match;
-    for (let at = 0; at < run.length; at += MAX_RUN) yield run.slice(at, at + MAX_RUN);
+    for (let at = 0; at < run.length;) {
+      const end = wholeEnd(run, Math.min(run.length, at + MAX_RUN));
+      // Half a pair at the very end stands alone.
+      const next = end > at ? end : run.length;
+      yield run.slice(at, next);
+      at = next;
+    }
     from = match.index + run.length;
   }
   if (from < text.length) yield text.slice(from);
