@@ -29,7 +29,7 @@ export function limitHeaders(
 }
 
 /** Milliseconds as Go prints a duration, which is what OpenAI sends: `12ms`, `1.5s`, `6m0s`, `1h0m0s`. */
-export function goDuration(ms: number): string {
+function goDuration(ms: number): string {
   const whole = Math.max(0, Math.ceil(ms));
   if (whole === 0) return '0s';
   if (whole < 1_000) return `${whole}ms`;

@@ -36,7 +36,7 @@ export function createSeededTake(counters: CounterStore, ledger: SpentLedger) {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const answer = await counters.take(reservation);
       if (answer.outcome !== 'unseeded') return answer;
-      await Promise.all(answer.indexes.map((index) => planned[index]).map((each) => each && seed(each)));
+      await Promise.all(planned.filter((_, index) => answer.indexes.includes(index)).map(seed));
     }
     throw new SekishoError('storage_unavailable', {
       cause: new Error('The counters forget what they are seeded with.'),
