@@ -131,23 +131,48 @@ describe('batches of embedding calls', () => {
     expect((await second).native?.text).toBe('native of b');
   });
 
-  test('a batch holds no more inputs or tokens than allowed, and goes at once when full', async () => {
-    const { batcher, inputs } = setUp({ maxInputs: 3, maxTokens: 100 });
-    const calls = [
-      ['a'],
-      ['b', 'c'],
-      ['d'],
+  test('a batch holds no more inputs than allowed, and goes at once when it is full', async () => {
+    const { batcher, inputs, timers } = setUp({ maxInputs: 3 });
+    for (const input of [['a'], ['b', 'c'], ['d']]) void batcher.embed(UP, callOf(input));
+    await settle();
+    expect(inputs()).toEqual([['a'], ['b', 'c', 'd']]);
+    for (const input of [
       ['e', 'f'],
       ['g', 'h'],
       ['i', 'j', 'k'],
-      ['x'.repeat(392)],
-      ['y'.repeat(40)],
-    ];
-    for (const input of calls) void batcher.embed(UP, callOf(input));
+    ])
+      void batcher.embed(UP, callOf(input));
     await settle();
-    const [sentInputs, last] = [inputs().slice(0, -1), inputs().at(-1)];
-    expect(sentInputs).toEqual([['a'], ['b', 'c', 'd'], ['e', 'f'], ['i', 'j', 'k']]);
-    expect(last).toEqual(['g', 'h', 'x'.repeat(392)]);
+    expect(inputs().slice(2)).toEqual([
+      ['e', 'f'],
+      ['i', 'j', 'k'],
+    ]);
+    timers.at(-1)?.();
+    await settle();
+    expect(inputs().at(-1)).toEqual(['g', 'h']);
+  });
+
+  test('a batch holds no more tokens than allowed', async () => {
+    const { batcher, inputs } = setUp({ maxTokens: 100 });
+    const [large, small] = ['x'.repeat(392), 'y'.repeat(12)];
+    for (const text of ['a', large, 'b', 'c', small]) void batcher.embed(UP, callOf([text]));
+    await settle();
+    expect(inputs()).toEqual([['a'], [large, 'b', 'c']]);
+  });
+
+  test('who has left takes no room in the batch', async () => {
+    const { batcher, inputs } = setUp({ maxInputs: 3 });
+    const leaving = new AbortController();
+    void batcher.embed(UP, callOf(['a']));
+    const gone = batcher.embed(UP, callOf(['b', 'c'], { signal: leaving.signal }));
+    leaving.abort();
+    expect(await codeOf(gone)).toBe('caller_left');
+    for (const text of ['d', 'e']) void batcher.embed(UP, callOf([text]));
+    await settle();
+    expect(inputs()).toEqual([['a']]);
+    void batcher.embed(UP, callOf(['f']));
+    await settle();
+    expect(inputs()[1]).toEqual(['d', 'e', 'f']);
   });
 
   test('only the like are put together: not other endpoints, models, dimensions, purposes, users or headers', async () => {

@@ -274,6 +274,13 @@ describe('answer cache: the key', () => {
     expect(await second(callOf(two('a', 'b')), callOf(two('b', 'a')))).toBe('lead');
   });
 
+  test('the same words in another form of body are another question', async () => {
+    const native = { wire: 'openai-completions' as const, text: JSON.stringify(BODY), json: BODY };
+    const completion = callOf(BODY, { native });
+    expect(await second(callOf(), completion)).toBe('lead');
+    expect(await second(completion, completion)).toBe('memory');
+  });
+
   test('how the answer is delivered does not matter', async () => {
     const delivered = { ...BODY, stream: false, stream_options: null, user: 'u', model: 'other-name-of-fast' };
     expect(await second(callOf(), callOf(delivered))).toBe('memory');
@@ -403,11 +410,12 @@ describe('answer cache: streams', () => {
   test('passed-through bytes are read by their decoder and not changed', async () => {
     const { lead, look } = setUp();
     const text = new TextEncoder();
-    const bytes = ['A check', 'point.'].map((piece) => text.encode(piece));
+    const bytes = ['A check', 'point', '.'].map((piece) => text.encode(piece));
     const end: StreamPart[] = [PARTS[3]!, PARTS[4]!];
     const frames = [
       { bytes: bytes[0]!, parts: [] },
       { bytes: bytes[1]!, parts: end },
+      { bytes: bytes[2]!, parts: [] },
     ];
     const decoder =
       () =>
@@ -563,9 +571,10 @@ describe('answer cache: identical calls in flight', () => {
     expect(await follower).toMatchObject({ kind: 'hit', level: 'joined' });
     const other = callOf({ ...BODY, seed: 5, stream: true }, { stream: true });
     const broken = (await lead(other)).keepStream(streamOf(...PARTS.slice(0, 2)));
-    const next = look(other);
+    const waiting = [look(other), look(other)];
     await drain(broken);
-    expect((await next)?.kind).toBe('lead');
+    expect((await waiting[0])?.kind).toBe('lead');
+    expect(Bun.peek.status(waiting[1])).toBe('pending');
   });
 });
 
@@ -599,6 +608,10 @@ describe('answer cache: invalidation', () => {
     fresh.keep(answerOf({ id: 'fresh' }));
     const looked = await look(call);
     expect(looked?.kind === 'hit' && looked.answer.result().id).toBe('fresh');
+    const late = await lead(tagged(3, 'document:a'));
+    await cache.invalidate(DEFAULT_TENANT, { document: 'a' });
+    late.keep(answerOf());
+    expect(await kindOf(tagged(3, 'document:a'))).toBe('lead');
     const unrelated = await lead(tagged(2, 'document:b'));
     await cache.invalidate(DEFAULT_TENANT, { document: 'a' });
     unrelated.keep(answerOf());

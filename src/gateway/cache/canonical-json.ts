@@ -37,7 +37,7 @@ export function canonicalJson(value: object, skipped?: ReadonlySet<string>): Can
     for (const key of keys) {
       const member = source[key];
       if (depth > 0 || skipped?.has(key) !== true) ordered[key] = sorted(member, depth + 1);
-      else members += membersOf(member);
+      else sorted(member, depth + 1);
     }
     return ordered;
   }
@@ -58,13 +58,6 @@ export function countKeys(text: string): number {
     if (text.charCodeAt(next) === 58) keys++;
   }
   return keys;
-}
-
-function membersOf(part: unknown): number {
-  if (typeof part !== 'object' || part === null) return 0;
-  const inner = Object.values(part);
-  const own = Array.isArray(part) ? 0 : inner.length;
-  return inner.reduce<number>((sum, each) => sum + membersOf(each), own);
 }
 
 function behindString(text: string, from: number): number {
