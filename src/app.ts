@@ -59,7 +59,6 @@ import { createSqliteCacheStore } from './stores/sqlite/sqlite-cache-store.ts';
 import { sqliteCacheMigrations } from './stores/sqlite/sqlite-cache-store-schema.ts';
 import { createSqliteDatabase, migrate } from './stores/sqlite/sqlite-database.ts';
 import { createLog } from './telemetry/log.ts';
-import { createTracing } from './telemetry/tracing.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
 /** A running Sekisho. */
@@ -170,8 +169,13 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     onProblem: (setting, error) => log.error('setting_not_in_force', { ...setting, error }),
   });
   const ledger = createLedger(database);
+  // Loaded only where it is wanted: it costs as much time and memory as the rest of a start.
   const tracing =
-    settings.tracing && createTracing({ ...settings.tracing, onDropped: (spans) => telemetry.spansDropped(spans) });
+    settings.tracing &&
+    (await import('./telemetry/tracing.ts')).createTracing({
+      ...settings.tracing,
+      onDropped: (spans) => telemetry.spansDropped(spans),
+    });
   const { gateway, countTokens, health, cache, ...opened } = openGateway({
     catalogue: catalogue.current,
     limitsOf: catalogue.limitsOf,

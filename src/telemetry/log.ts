@@ -81,7 +81,7 @@ export function createLog(options: {
       maxBytes: 16 * MEBIBYTE,
       batchLines: 1_000,
       batchBytes: MEBIBYTE,
-      hurryBytes: far ? 128 * 1024 : 8_192,
+      hurryBytes: far ? 128 * 1024 : 64 * 1024,
       waitMs,
       sleep,
       random,
