@@ -35,9 +35,8 @@ export function canonicalJson(value: object, skipped?: ReadonlySet<string>): Can
     // Without a prototype `__proto__` is a key like any other.
     const ordered = Object.create(null) as Record<string, unknown>;
     for (const key of keys) {
-      const member = source[key];
-      if (depth > 0 || skipped?.has(key) !== true) ordered[key] = sorted(member, depth + 1);
-      else sorted(member, depth + 1);
+      const member = sorted(source[key], depth + 1);
+      if (depth > 0 || skipped?.has(key) !== true) ordered[key] = member;
     }
     return ordered;
   }
