@@ -298,20 +298,22 @@ describe('limits', () => {
 });
 
 describe('targets', () => {
-  test('are limited by what all tenants use; a target that is used up is busy', async () => {
+  test('are limited by what all tenants use; a refusal names the target and tells nobody of what is left', async () => {
     const { admitTarget } = setUp({ book: { target: { 'up/m': { concurrency: 1, tokensPerMinute: 1_000 } } } });
     const first = await admitTarget();
     const error = await failure(admitTarget());
-    expect(error).toMatchObject({ code: 'overloaded', retryAfterMs: 1_000 });
-    expect(error.message).toContain('the limit of the target "up/m" is reached (1 calls at once)');
-    expect(error.messageIn('ja')).toContain('接続先「up/m」の上限に達しています（同時に 1 件）');
+    expect(error).toMatchObject({ code: 'rate_limited', retryAfterMs: 1_000, headers: [] });
+    expect(error.message).toStartWith('The limit of the target "up/m" is reached: 1 calls at once.');
+    expect(error.messageIn('ja')).toStartWith('接続先「up/m」の上限に達しました: 同時に 1 件。');
     await first?.settle({ tokens: 0, costMicros: 0 });
     expect(await codeOf(admitTarget() ?? Promise.resolve())).toBe('ok');
   });
 
   test('have budgets', async () => {
     const { admitTarget, read } = setUp({ book: { target: { '*': { budgetMicros: 100 } } }, spent: () => 50 });
-    expect(await failure(admitTarget(51))).toMatchObject({ code: 'overloaded' });
+    const error = await failure(admitTarget(51));
+    expect(error.code).toBe('budget_exhausted');
+    expect(error.message).toBe('The budget of the target "up/m" for this month is used up.');
     expect(read[0]?.filter).toEqual({ target: 'up/m' });
   });
 });

@@ -60,7 +60,8 @@ export interface Admission {
   ): Promise<Reservation>;
   /**
    * Reserves the limits of one target for one attempt; undefined, at no cost, where it has none.
-   * @throws SekishoError overloaded, which is a reason to try another target; unpriced_model, storage_unavailable.
+   * @throws SekishoError rate_limited, budget_exhausted, which here are reasons to try another target;
+   * unpriced_model, storage_unavailable.
    */
   admitTarget(target: PricedTarget, estimateOf: () => Estimate): Promise<Reservation> | undefined;
   /** Ends the renewal of open reservations; their leases end by themselves. */

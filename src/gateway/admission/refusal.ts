@@ -16,27 +16,16 @@ const SHORTEST_WAIT_MS = 1_000;
 /** The error for a limit that refused: it names the limit and whose it is, and when to come back. */
 export function refusal({ subject, measure, period }: PlannedTake, facts: RefusalFacts): SekishoError {
   const whose = WHOSE[subject.scope](subject.name);
-  const { headers } = facts;
+  // How much others have left of a target is not for one caller to see.
+  const headers = subject.scope === 'target' ? [] : facts.headers;
   if (period !== undefined) {
     const retryAfterMs = Math.max(SHORTEST_WAIT_MS, period.endMs - facts.nowMs);
-    if (subject.scope === 'target') return targetRefusal(whose, BUDGET, retryAfterMs);
     const values = { whose, period: PERIODS[measure.window === 'day' ? 'day' : 'month'] };
     return new SekishoError('budget_exhausted', { values, retryAfterMs, headers });
   }
   const retryAfterMs = Math.max(SHORTEST_WAIT_MS, facts.retryAfterMs);
-  const limit = limitWording(measure);
-  if (subject.scope === 'target') return targetRefusal(whose, limit, retryAfterMs);
-  const values = { whose, limit, seconds: Math.ceil(retryAfterMs / 1_000) };
+  const values = { whose, limit: limitWording(measure), seconds: Math.ceil(retryAfterMs / 1_000) };
   return new SekishoError('rate_limited', { values, retryAfterMs, headers });
-}
-
-/** A target that is used up is busy, which is no fault of the caller and a reason to try another. */
-function targetRefusal(whose: Wording, limit: Wording, retryAfterMs: number): SekishoError {
-  const problem = {
-    en: `the limit of ${whose.en} is reached (${limit.en})`,
-    ja: `${whose.ja}の上限に達しています（${limit.ja}）`,
-  };
-  return new SekishoError('overloaded', { values: { problem }, retryAfterMs });
 }
 
 const WHOSE: Record<LimitScope, (name: string) => Wording> = {
@@ -49,7 +38,6 @@ const WHOSE: Record<LimitScope, (name: string) => Wording> = {
 };
 
 const PERIODS = { day: { en: 'day', ja: '本日' }, month: { en: 'month', ja: '今月' } } as const;
-const BUDGET: Wording = { en: 'its budget', ja: '予算' };
 const WINDOWS_JA = { second: '毎秒', minute: '毎分', hour: '毎時', day: '1 日', month: '毎月' } as const;
 
 function limitWording({ counts, limit, window = 'minute' }: Measure): Wording {
