@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
-import { approximateTokens } from './approximate-tokens.ts';
+import { approximateTokens } from '../../lib/approximate-tokens.ts';
 import { imageTokens } from './image-tokens.ts';
 import { familyOf } from './model-family.ts';
 import { createTokenCounter } from './token-counter.ts';

@@ -1,4 +1,4 @@
-import { approximateTokens } from './approximate-tokens.ts';
+import { approximateTokens } from '../../lib/approximate-tokens.ts';
 import type { CountAnswer, CountTask } from './count-worker.ts';
 import { familyOf, type Encoding } from './model-family.ts';
 

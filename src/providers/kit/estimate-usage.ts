@@ -1,36 +1,28 @@
+import { approximateTokens } from '../../lib/approximate-tokens.ts';
 import type { ChatRequest, ContentPart } from '../../spec/chat.ts';
 import { noUsage, type Usage } from '../../spec/usage.ts';
 
-/** Text beyond this is not cut into tokens but taken to be as dense as its beginning. */
-const SAMPLE_LENGTH = 100_000;
-
 /**
- * The usage of a call about which the upstream kept silent: tokens of o200k, the tokeniser of OpenAI's
- * models since 2024, which for other models is near enough to meter by. The tokeniser is loaded when it is
- * first needed: most upstreams report, and its tables take time and memory.
+ * The usage of a call about which the upstream kept silent, by approximation: near enough to meter by, and one
+ * pass over the text whatever it is, where a tokeniser would hold up every other call.
  */
-export async function estimateUsage(request: () => ChatRequest, answered: string): Promise<Usage> {
-  return {
+export function estimateUsage(request: () => ChatRequest, answered: string): Promise<Usage> {
+  return Promise.resolve({
     ...noUsage('estimated'),
-    inputTokens: await countTokens(promptOf(request)),
-    outputTokens: await countTokens(answered),
-  };
+    inputTokens: approximateTokens(promptOf(request)),
+    outputTokens: approximateTokens(answered),
+  });
 }
 
 /** The same for an embedding call. */
-export async function estimateEmbeddingUsage(input: readonly string[]): Promise<Usage> {
-  return { ...noUsage('estimated'), inputTokens: await countTokens(input.join('\n')) };
+export function estimateEmbeddingUsage(input: readonly string[]): Promise<Usage> {
+  const inputTokens = input.reduce((sum, text) => sum + approximateTokens(text), 0);
+  return Promise.resolve({ ...noUsage('estimated'), inputTokens });
 }
 
 /** The text of an answer, as far as it counts. */
 export function answeredText(parts: readonly ContentPart[]): string {
   return parts.map(textOf).join('');
-}
-
-async function countTokens(text: string): Promise<number> {
-  const tokeniser = await import('gpt-tokenizer/encoding/o200k_base');
-  if (text.length <= SAMPLE_LENGTH) return tokeniser.countTokens(text);
-  return Math.ceil((tokeniser.countTokens(text.slice(0, SAMPLE_LENGTH)) * text.length) / SAMPLE_LENGTH);
 }
 
 function promptOf(request: () => ChatRequest): string {
