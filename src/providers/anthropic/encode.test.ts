@@ -166,3 +166,17 @@ describe('fields', () => {
     expect(encode({ extra: { metadata: {}, store: true } })).not.toHaveProperty('metadata');
   });
 });
+
+test('what the wire cannot carry is left out by name where the call says so', () => {
+  const told: string[] = [];
+  const request = { messages: [user(text('hi'))], seed: 7, temperature: 1.5, topP: 0.5, extra: { logit_bias: {} } };
+  const onUncarried = (names: readonly string[]): void => void told.push(...names);
+  const made = encodeChatRequest(request, { model: 'm', target: 'claude/x', stream: false, onUncarried });
+  expect(told).toEqual(['logit_bias', 'seed', 'temperature above 1']);
+  expect(made).toEqual({
+    model: 'm',
+    max_tokens: 8_192,
+    top_p: 0.5,
+    messages: [{ role: 'user', content: [{ type: 'text', text: 'hi' }] }],
+  });
+});
