@@ -290,6 +290,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       configSchema: configJsonSchema,
     },
   });
+  // A fleet that nobody has asked yet has no place to call.
+  await opened.ready();
   const server = Bun.serve({
     hostname: settings.host,
     port: settings.port,
@@ -379,7 +381,7 @@ function gatewayEvents(telemetry: Telemetry): GatewayEvents {
   return {
     onSettled: telemetry.modelCallSettled,
     onAttemptFailed: (call, failed) => telemetry.attemptFailed(call.requestId, failed.target, failed.error),
-    onHedged: ({ requestId, route }, target) => telemetry.hedged({ requestId, route, target, outcome: 'started' }),
+    onHedged: ({ requestId, route }, target) => telemetry.hedged({ requestId, route, target }),
     onBreaker: (target, state) => telemetry.breakerChanged({ target, state }),
     onFleet: ({ provider, origins }) => log.info('fleet_changed', { provider, origins }),
     onFleetProblem: (provider, error) => telemetry.discoveryFailed({ provider, error }),

@@ -1,4 +1,5 @@
 import { Secret } from '../lib/secret.ts';
+import type { EndpointSettings } from '../ports/endpoint-source.ts';
 import type { Price } from '../spec/money.ts';
 import type { Wire } from '../spec/wire.ts';
 import type { Environment } from './env.ts';
@@ -185,14 +186,6 @@ export function priceSettings(price: PriceConfig): Price {
     ...Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)),
   };
 }
-
-/** Where a provider's endpoints are found, and how long an answer holds. */
-export type EndpointSettings = { refreshMs: number } & (
-  | { kind: 'list'; origins: readonly string[] }
-  | { kind: 'dns'; host: string; port: number; scheme: 'http' | 'https' }
-  | { kind: 'srv'; name: string; scheme: 'http' | 'https' }
-  | { kind: 'consul'; url: string; service: string; tag?: string; token?: Secret; scheme: 'http' | 'https' }
-);
 
 function endpointSettings(config: NonNullable<ProviderConfig['endpoints']>, baseUrl: string): EndpointSettings {
   const refreshMs = (config.refresh_s ?? 30) * 1_000;

@@ -1,3 +1,5 @@
+import type { Secret } from '../lib/secret.ts';
+
 /** One place at which a provider answers. */
 export interface Endpoint {
   /** `http://10.0.0.5:8000`: scheme, host and port. */
@@ -12,3 +14,11 @@ export interface EndpointSource {
   /** How long an answer holds. */
   readonly refreshMs: number;
 }
+
+/** How a source is described: what it asks, and how long an answer holds. */
+export type EndpointSettings = { refreshMs: number } & (
+  | { kind: 'list'; origins: readonly string[] }
+  | { kind: 'dns'; host: string; port: number; scheme: 'http' | 'https' }
+  | { kind: 'srv'; name: string; scheme: 'http' | 'https' }
+  | { kind: 'consul'; url: string; service: string; tag?: string; token?: Secret; scheme: 'http' | 'https' }
+);

@@ -84,25 +84,19 @@ export function createMetrics() {
     }),
     retries: new Counter({
       name: 'sekisho_retries_total',
-      help: 'Attempts after the first of a call, by the target that was tried.',
+      help: 'Attempts after the first of a call, by the target that came last.',
       labelNames: ['target'] as const,
       registers,
     }),
     hedges: new Counter({
       name: 'sekisho_hedges_total',
-      help: 'Hedged calls by route and outcome (started, won, lost).',
-      labelNames: ['route', 'outcome'] as const,
+      help: 'Calls that a second target was asked for because the first was slow to begin.',
+      labelNames: ['route'] as const,
       registers,
     }),
     breakerState: new Gauge({
       name: 'sekisho_breaker_state',
       help: 'State of the circuit breaker of a target: 0 closed, 1 half open, 2 open.',
-      labelNames: ['target'] as const,
-      registers,
-    }),
-    queueLength: new Gauge({
-      name: 'sekisho_queue_length',
-      help: 'Calls that wait for a place at a target.',
       labelNames: ['target'] as const,
       registers,
     }),

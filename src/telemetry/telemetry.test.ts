@@ -76,7 +76,6 @@ describe('the metrics of calls', () => {
       for (let i = 0; i < count; i++) {
         const name = `made-up-${Math.random()}`;
         telemetry.modelCallSettled(entry({ route: name, target: `up/${name}`, upstreamModel: name }), 0, undefined);
-        telemetry.attemptRetried(name);
         telemetry.breakerChanged({ target: name, state: 'closed' });
         telemetry.discoveryFailed({ provider: name, error: new Error('no') });
       }
@@ -127,11 +126,10 @@ describe('the events', () => {
     telemetry.cacheLooked({ kind: 'exact', level: 'memory', outcome: 'hit' });
     telemetry.cacheLooked({ kind: 'exact', level: 'memory', outcome: 'hit' });
     telemetry.breakerChanged({ target: 'up/gpt', state: 'open', reason: '60% of 20 calls failed' });
-    telemetry.queueChanged('up/gpt', 3);
     telemetry.limitRefused({ requestId: 'req_1', scope: 'team', id: 'search', measure: 'tokens' });
     telemetry.limitShadowed({ requestId: 'req_1', scope: 'user', id: 'ann', measure: 'cost' });
-    telemetry.attemptRetried('up/gpt');
-    telemetry.hedged({ requestId: 'req_1', route: 'fast', target: 'up/gpt', outcome: 'won' });
+    telemetry.modelCallSettled(entry({ target: 'up/gpt', attempts: 2 }), 0, undefined);
+    telemetry.hedged({ requestId: 'req_1', route: 'fast', target: 'up/gpt' });
     telemetry.embedBatched({ target: 'up/embed', calls: 5, inputs: 9 });
     telemetry.storeDown({ store: 'redis', error });
     telemetry.storeDown({ store: 'redis', error });
@@ -142,11 +140,10 @@ describe('the events', () => {
     for (const line of [
       'sekisho_cache_events_total{kind="exact",level="memory",outcome="hit"} 2',
       'sekisho_breaker_state{target="up/gpt"} 2',
-      'sekisho_queue_length{target="up/gpt"} 3',
       'sekisho_limit_refusals_total{scope="team",measure="tokens"} 1',
       'sekisho_limit_shadow_refusals_total{scope="user",measure="cost"} 1',
       'sekisho_retries_total{target="up/gpt"} 1',
-      'sekisho_hedges_total{route="fast",outcome="won"} 1',
+      'sekisho_hedges_total{route="fast"} 1',
       'sekisho_embedding_batch_calls_bucket{le="4"} 0',
       'sekisho_embedding_batch_calls_bucket{le="8"} 1',
       'sekisho_store_failures_total{store="redis"} 2',

@@ -28,13 +28,10 @@ export interface Telemetry {
   log: Log;
   modelCallSettled(entry: LedgerEntry, overheadMs: number, error: SekishoError | undefined): void;
   attemptFailed(requestId: string, target: string, error: SekishoError): void;
-  /** A target is tried after another attempt of the same call has failed. */
-  attemptRetried(target: string): void;
-  hedged(hedge: { requestId: string; route: string; target: string; outcome: 'started' | 'won' | 'lost' }): void;
+  /** A second target is asked because the first is slow to begin. */
+  hedged(hedge: { requestId: string; route: string; target: string }): void;
   cacheLooked(look: CacheLook): void;
   breakerChanged(change: { target: string; state: 'closed' | 'half-open' | 'open'; reason?: string }): void;
-  /** How many calls wait for a place at a target now. */
-  queueChanged(target: string, waiting: number): void;
   limitRefused(limit: LimitEvent): void;
   limitShadowed(limit: LimitEvent): void;
   /** Small embedding calls that became one upstream call. */
@@ -89,6 +86,7 @@ export function createTelemetry(log: Log): Telemetry {
       handles.outputTokens.value += usage.outputTokens;
       if (entry.costMicros === null) handles.unpriced.value++;
       else handles.cost.value += entry.costMicros / 1_000_000;
+      if (entry.attempts > 1) metrics.retries.inc({ target: target(entry.target) }, entry.attempts - 1);
       overhead.observe(overheadMs / 1_000);
       handles.duration(entry.errorCode ?? '').observe(durationMs / 1_000);
       handles.inputSpread.observe(usage.inputTokens);
@@ -103,11 +101,9 @@ export function createTelemetry(log: Log): Telemetry {
       log.warn('attempt_failed', { request_id: requestId, target: failedTarget, error });
     },
 
-    attemptRetried: (tried) => metrics.retries.inc({ target: target(tried) }),
-
-    hedged: ({ requestId, route: of, target: at, outcome }) => {
-      metrics.hedges.inc({ route: route(of), outcome });
-      log.debug('hedged', { request_id: requestId, route: of, target: at, outcome });
+    hedged: ({ requestId, route: of, target: at }) => {
+      metrics.hedges.inc({ route: route(of) });
+      log.debug('hedged', { request_id: requestId, route: of, target: at });
     },
 
     cacheLooked: ({ kind, level, outcome }) => {
@@ -126,8 +122,6 @@ export function createTelemetry(log: Log): Telemetry {
       if (state === 'open') log.warn('breaker_changed', fields);
       else log.info('breaker_changed', fields);
     },
-
-    queueChanged: (of, waiting) => metrics.queueLength.set({ target: target(of) }, waiting),
 
     limitRefused: ({ requestId, scope, id, measure }) => {
       metrics.limitRefusals.inc({ scope, measure });

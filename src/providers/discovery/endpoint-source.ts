@@ -1,18 +1,9 @@
-import type { Secret } from '../../lib/secret.ts';
-import type { EndpointSource } from '../../ports/endpoint-source.ts';
+import type { EndpointSettings, EndpointSource } from '../../ports/endpoint-source.ts';
 import { consulEndpoints } from './consul-endpoints.ts';
 import { dnsEndpoints } from './dns-endpoints.ts';
 import { listEndpoints } from './list-endpoints.ts';
 import type { DnsLookup } from './lookup.ts';
 import { srvEndpoints } from './srv-endpoints.ts';
-
-/** Where the places of a provider are found. */
-export type EndpointSettings = { refreshMs: number } & (
-  | { kind: 'list'; origins: readonly string[] }
-  | { kind: 'dns'; host: string; port: number; scheme: 'http' | 'https' }
-  | { kind: 'srv'; name: string; scheme: 'http' | 'https' }
-  | { kind: 'consul'; url: string; service: string; tag?: string; token?: Secret; scheme: 'http' | 'https' }
-);
 
 /** The source that the settings describe. `dns` is a resolver of `node:dns/promises`. */
 export function createEndpointSource(settings: EndpointSettings, deps: { dns: DnsLookup }): EndpointSource {
