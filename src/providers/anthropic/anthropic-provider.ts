@@ -111,6 +111,10 @@ export function createAnthropicProvider(options: AnthropicProviderOptions): Prov
       throw new SekishoError('upstream_broken', { values: { target }, cause });
     },
 
+    probe: async (signal) => {
+      await upstream.json({ url: `${base}/models?limit=1`, target: name, signal, headers: forwarded(undefined) });
+    },
+
     listModels: async (signal) => {
       const url = `${base}/models?limit=1000`;
       const { json } = await upstream.json({ url, target: name, signal, headers: forwarded(undefined) });

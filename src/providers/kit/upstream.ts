@@ -57,6 +57,8 @@ export interface OpenStream {
 }
 
 export interface Upstream {
+  /** The body as it is, for answers that are no JSON objects: lists, or nothing at all. */
+  text(call: UpstreamCall): Promise<string>;
   json(call: UpstreamCall): Promise<JsonAnswer>;
   /** The events, or the whole answer of an upstream that does not stream. */
   stream(call: UpstreamCall): Promise<OpenStream | JsonAnswer>;
@@ -110,12 +112,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     }
   }
 
-  async function whole(call: UpstreamCall, response: Response, exchange: Exchange): Promise<JsonAnswer> {
+  async function bodyOf(response: Response, exchange: Exchange): Promise<string> {
     try {
-      const text = await readText(response, MAX_ANSWER_BYTES);
-      const json = parseJson(text);
-      if (isJsonObject(json)) return { json, text, headers: response.headers };
-      throw broken(call.target, `not a JSON object: ${text.slice(0, 500)}`);
+      return await readText(response, MAX_ANSWER_BYTES);
     } catch (thrown) {
       exchange.close();
       throw exchange.explain(thrown, 'upstream_broken');
@@ -124,7 +123,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     }
   }
 
+  async function whole(call: UpstreamCall, response: Response, exchange: Exchange): Promise<JsonAnswer> {
+    const text = await bodyOf(response, exchange);
+    const json = parseJson(text);
+    if (isJsonObject(json)) return { json, text, headers: response.headers };
+    throw broken(call.target, `not a JSON object: ${text.slice(0, 500)}`);
+  }
+
   return {
+    text: async (call) => {
+      const { response, exchange } = await open(call);
+      return bodyOf(response, exchange);
+    },
     json: async (call) => {
       const { response, exchange } = await open(call);
       return whole(call, response, exchange);

@@ -21,6 +21,7 @@ import type { PassedForm } from './forms/body-form.ts';
 import { chatForm, wantsUsage } from './forms/chat-form.ts';
 import { completionsForm } from './forms/completions-form.ts';
 import { responsesForm } from './forms/responses-form.ts';
+import { openAiRerank } from './rerank.ts';
 import { findUsage } from './usage.ts';
 
 export interface OpenAiProviderOptions {
@@ -61,6 +62,9 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
     if (path === responsesForm.path) return `${baseUrl}/openai/v1${path}`;
     return `${baseUrl}/openai/deployments/${encodeURIComponent(model)}${path}?api-version=${options.apiVersion ?? ''}`;
   };
+
+  const modelsUrl =
+    flavour === 'azure' ? `${baseUrl}/openai/models?api-version=${options.apiVersion ?? ''}` : `${baseUrl}/models`;
 
   const forms: readonly PassedForm[] = [
     chatForm,
@@ -136,10 +140,14 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
       return embeddingAnswer(call, answer);
     },
 
+    rerank: (call) => openAiRerank(upstream, urlOf(call.model, '/rerank'), call),
+
+    probe: async (signal) => {
+      await upstream.json({ url: modelsUrl, target: name, signal });
+    },
+
     listModels: async (signal) => {
-      const url =
-        flavour === 'azure' ? `${baseUrl}/openai/models?api-version=${options.apiVersion ?? ''}` : `${baseUrl}/models`;
-      const { json } = await upstream.json({ url, target: name, signal });
+      const { json } = await upstream.json({ url: modelsUrl, target: name, signal });
       return arrayAt(json, 'data')
         .filter(isJsonObject)
         .flatMap((model) => stringAt(model, 'id') ?? [])
