@@ -157,6 +157,8 @@ export function openBooks(
       const seen = cache ?? (attempts === 0 ? 'hit' : undefined);
       fromCache = seen === 'hit';
       release?.(error);
+      // It ends with the trace itself, once the ledger has the call.
+      trace?.span('settle');
       const costMicros = await settlement.settle({
         target,
         attempts,

@@ -1,4 +1,4 @@
-import type { ChatAnswer, ChatStream, StreamFrame } from '../ports/provider.ts';
+import type { CallContext, ChatAnswer, ChatCall, ChatStream, StreamFrame } from '../ports/provider.ts';
 import { SekishoError } from '../spec/errors.ts';
 import { noUsage, type Usage } from '../spec/usage.ts';
 import { openBooks, type CallBooks, type CallBooksDeps } from './call-books.ts';
@@ -60,12 +60,8 @@ export function createModelGateway(deps: CallModelDeps): ModelGateway {
         // fails before the first byte may be tried elsewhere; nothing is tried after it.
         const begun = await books.attempt<Begun>(plan, estimate, {
           call: async (target, signal) => {
-            const upstream = await fitted(
-              call,
-              plan,
-              upstreamCall(deps, call, { plan, target, signal, books }),
-              target,
-            );
+            const context = upstreamCall(deps, call, { plan, target, signal, books });
+            const upstream = await fitted(call, plan, target, { context, books });
             return call.stream
               ? { kind: 'stream', stream: await books.waiting(serving(target, 'streamChat')(upstream)) }
               : { kind: 'whole', answer: await books.waiting(serving(target, 'chat')(upstream)) };
@@ -174,21 +170,24 @@ export function createModelGateway(deps: CallModelDeps): ModelGateway {
   }
 
   /** The call as the target takes it: cut to its window where the route says so, else as it came. */
-  async function fitted(call: ModelCall, plan: Plan, context: ReturnType<typeof upstreamCall>, target: ResolvedTarget) {
-    if (plan.context === undefined) {
-      return { ...context, request: call.request, ...(call.native && { native: call.native }) };
-    }
-    const cut = await deps.fitter.fit(call.request(), {
-      policy: plan.context,
-      model: target.model,
-      signal: context.signal,
-      origin: call,
-      ...(target.contextTokens !== undefined && { windowTokens: target.contextTokens }),
-    });
+  async function fitted(
+    call: ModelCall,
+    plan: Plan,
+    target: ResolvedTarget,
+    at: { context: CallContext; books: CallBooks },
+  ) {
+    const { context, books } = at;
+    const asItCame: ChatCall = { ...context, request: call.request };
+    if (call.native !== undefined) asItCame.native = call.native;
+    if (plan.context === undefined) return asItCame;
+    const { context: policy } = plan;
+    const { model, contextTokens: windowTokens } = target;
+    const window = windowTokens === undefined ? {} : { windowTokens };
+    const cut = await books.step('fit', () =>
+      deps.fitter.fit(call.request(), { policy, model, signal: context.signal, origin: call, ...window }),
+    );
     // What was cut is no longer the body that came.
-    return cut === undefined
-      ? { ...context, request: call.request, ...(call.native && { native: call.native }) }
-      : { ...context, request: () => cut.request };
+    return cut === undefined ? asItCame : { ...context, request: () => cut.request };
   }
 }
 
