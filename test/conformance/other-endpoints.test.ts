@@ -173,6 +173,23 @@ describe('plain endpoints', () => {
     expect(stage.upstream.requests).toHaveLength(0);
   });
 
+  test.each(['/v1/rerank', '/v2/rerank'])('%s: the best first, as many as wanted, with the documents', async (path) => {
+    const documents = ['Carson City', { text: 'Washington', title: 'the capital' }, '東京'];
+    const ask = { model: 'fast', query: 'capital?', documents, top_n: 2, return_documents: true };
+    const response = await stage.post(path, ask);
+    const answer = await bodyOf(response);
+    expect(answer['results']).toEqual([
+      { index: 2, relevance_score: 0.3, document: { text: '東京' } },
+      { index: 1, relevance_score: 0.2, document: { text: 'Washington', title: 'the capital' } },
+    ]);
+    expect(answer).toMatchObject({ id: 'rerank-fake0001', usage: { total_tokens: 21 } });
+    expect(stage.upstream.requests[0]?.json).toMatchObject({ documents: ['Carson City', 'Washington', '東京'] });
+    const row = await stage.ledger.settled(response.headers.get('x-sekisho-request-id'));
+    expect(row).toMatchObject({ outcome: 'ok', input_tokens: 21 });
+    const bare = await bodyOf(await stage.post(path, { ...ask, return_documents: false }));
+    expect(JSON.stringify(bare)).not.toContain('document"');
+  });
+
   test('rerank over a target that cannot is refused by name', async () => {
     const response = await stage.post('/v2/rerank', { model: 'sonnet', query: 'q', documents: ['a'] });
     expect(response.status).toBe(400);

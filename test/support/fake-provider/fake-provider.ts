@@ -9,10 +9,18 @@ import { geminiWire } from './gemini.ts';
 import { listenHttp, type WireAnswer, type WireRequest } from './http-listener.ts';
 import { answerFor, errorBody, recordedBody, recordedEvents, type FakeWire } from './recorded-answer.ts';
 import { recordedEmbedding } from './recorded-embedding.ts';
+import { rerankForm } from './rerank.ts';
 import { responsesForm } from './responses.ts';
 
 /** Wires with addresses of their own; each knows its requests by their path. */
-const WIRES: readonly FakeWireModule[] = [geminiWire, bedrockWire, responsesForm, completionsForm, countTokensWire];
+const WIRES: readonly FakeWireModule[] = [
+  geminiWire,
+  bedrockWire,
+  responsesForm,
+  completionsForm,
+  countTokensWire,
+  rerankForm,
+];
 
 /** One request that the fake provider got. */
 export interface RecordedRequest extends WireRequest {
