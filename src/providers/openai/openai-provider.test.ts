@@ -119,6 +119,25 @@ describe('what goes upstream', () => {
     expect(seen[0]?.json['max_completion_tokens']).toBe(9);
   });
 
+  test('responses pass through to the vendor, to Azure beside its deployments, to others only where they take them', async () => {
+    const text = '{"model":"route","input":"hi","previous_response_id":"resp_0"}';
+    const native = { wire: 'openai-responses' as const, text, json: { input: 'hi' } };
+    const asked = { ...call(), native };
+    const answer = { id: 'resp_1', status: 'completed', output: [], usage: { input_tokens: 5, output_tokens: 4 } };
+    answers = [() => Response.json(answer), () => Response.json(answer)];
+    const azure = provider({ flavour: 'azure', baseUrl: base, apiVersion: '2024-10-21' });
+    expect(await azure.chat?.(asked)).toMatchObject({
+      usage: { inputTokens: 5, outputTokens: 4, basis: 'reported' },
+      native: { wire: 'openai-responses', text: JSON.stringify(answer) },
+    });
+    expect(seen[0]?.url).toBe(`${base}/openai/v1/responses`);
+    expect(seen[0]?.text).toBe(text.replace('"route"', '"m"'));
+    await provider({ forms: ['responses'] }).chat?.(asked);
+    expect(seen[1]?.url).toBe(`${base}/v1/responses`);
+    expect((await provider().chat?.(asked))?.native).toBeUndefined();
+    expect(seen[2]?.url).toBe(`${base}/v1/chat/completions`);
+  });
+
   test('others are told the limit by the word that all of them know', async () => {
     await provider().chat?.(call());
     expect(seen[0]?.json['max_tokens']).toBe(9);

@@ -34,7 +34,10 @@ export interface OpenAiProviderOptions {
   flavour?: 'standard' | 'azure';
   /** Azure's api-version. */
   apiVersion?: string;
-  /** What the endpoint takes beside chat; a body of such a form is passed through, any other is translated to chat. */
+  /**
+   * What the endpoint takes beside chat; a body of such a form is passed through, any other is translated to chat.
+   * Absent: responses where the vendor itself or Azure answers, nothing anywhere else.
+   */
   forms?: readonly ('responses' | 'completions')[];
   reach?: Reach;
 }
@@ -66,10 +69,11 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
   const modelsUrl =
     flavour === 'azure' ? `${baseUrl}/openai/models?api-version=${options.apiVersion ?? ''}` : `${baseUrl}/models`;
 
+  const taken = options.forms ?? (isVendor ? ['responses'] : []);
   const forms: readonly PassedForm[] = [
     chatForm,
-    ...(options.forms?.includes('responses') === true ? [responsesForm] : []),
-    ...(options.forms?.includes('completions') === true ? [completionsForm] : []),
+    ...(taken.includes('responses') ? [responsesForm] : []),
+    ...(taken.includes('completions') ? [completionsForm] : []),
   ];
 
   /** The caller's body and its form, where the endpoint takes it as it is. */
