@@ -71,8 +71,7 @@ export function createCohereProvider(options: CohereProviderOptions): Provider {
       throw new SekishoError('upstream_broken', { values: { target }, cause });
     }
     const result = decodeResult(json, { model, nowMs: nowMs(), passages: passagesOf(call) });
-    const usage =
-      findUsage(objectAt(json, 'usage')) ?? (await estimateUsage(call.request, answeredText(result.parts)));
+    const usage = findUsage(objectAt(json, 'usage')) ?? (await estimateUsage(call.request, answeredText(result.parts)));
     return { usage, result: () => ({ ...result, usage }) };
   }
 

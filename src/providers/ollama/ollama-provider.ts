@@ -53,7 +53,8 @@ export function createOllamaProvider(options: OllamaProviderOptions): Provider {
   const contextLength = createContextLengths(async (model) => {
     const { connectMs, firstByteMs } = options.timeouts;
     const signal = AbortSignal.timeout(connectMs + firstByteMs);
-    return (await upstream.json({ url: `${base}/api/show`, body: JSON.stringify({ model }), target: name, signal })).json;
+    return (await upstream.json({ url: `${base}/api/show`, body: JSON.stringify({ model }), target: name, signal }))
+      .json;
   });
 
   async function request(call: ChatCall, stream: boolean) {
@@ -100,7 +101,9 @@ export function createOllamaProvider(options: OllamaProviderOptions): Provider {
       const body = JSON.stringify({ model, input, ...(dimensions !== undefined && { dimensions }) });
       const { json } = await upstream.json({ url: `${base}/api/embed`, body, target, signal });
       failOn(target, json);
-      const vectors = arrayAt(json, 'embeddings').map((vector) => Float32Array.from(Array.isArray(vector) ? vector : [], Number));
+      const vectors = arrayAt(json, 'embeddings').map((vector) =>
+        Float32Array.from(Array.isArray(vector) ? vector : [], Number),
+      );
       if (vectors.length !== input.length || vectors.some((vector) => vector.length === 0)) {
         throw broken(target, 'the upstream left out embeddings');
       }

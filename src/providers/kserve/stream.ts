@@ -1,0 +1,54 @@
+import { createSseFramer } from '../../lib/sse.ts';
+import { stringAt } from '../../lib/json.ts';
+import type { EventDecoder } from '../kit/decoding-reader.ts';
+import type { EventFramer } from '../kit/event-source.ts';
+import { errorInAnswer } from '../kit/upstream-error.ts';
+import type { StreamPart } from '../../spec/chat.ts';
+
+const END = Buffer.from('event: end\ndata: {}\n\n');
+
+/**
+ * The wire has no terminator and gives no reason for an end: a stream is whole where its body was closed as
+ * HTTP wants it. The framer says so with an event of its own, which a broken connection never reaches.
+ */
+export function createClosingFramer(): EventFramer {
+  const framer = createSseFramer();
+  let seen = false;
+  return {
+    push: (packet) => {
+      const run = framer.push(packet);
+      seen ||= run !== undefined;
+      return run;
+    },
+    end: () => {
+      const tail = framer.end();
+      if (tail !== undefined) return Buffer.concat([tail, END]);
+      return seen ? END : undefined;
+    },
+  };
+}
+
+/** A decoder of `generate_stream`: each event holds the next piece of text_output. */
+export function createTextDecoder(options: {
+  target: string;
+  model: string;
+  id: string;
+  nowMs: () => number;
+}): EventDecoder {
+  const { target, model, id, nowMs } = options;
+  let begun = false;
+  return {
+    isEnd: () => false,
+    decode(event, name) {
+      if (name === 'end') return [{ type: 'finish', finish: 'stop' }];
+      const { error } = event;
+      if (error !== undefined && error !== null) return [{ type: 'error', error: errorInAnswer(target, error) }];
+      const parts: StreamPart[] = [];
+      if (!begun) parts.push({ type: 'start', id, model, createdMs: nowMs() });
+      begun = true;
+      const text = stringAt(event, 'text_output') ?? '';
+      if (text !== '') parts.push({ type: 'text', text });
+      return parts;
+    },
+  };
+}
