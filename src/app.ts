@@ -13,6 +13,7 @@ import type { Settings } from './config/settings.ts';
 import { takeDataFolder, type DataFolder } from './data-folder.ts';
 import { createVault } from './access/vault.ts';
 import { createLedger } from './gateway/ledger.ts';
+import { createLedgerWriter } from './gateway/ledger-writer.ts';
 import type { ProviderEntry } from './gateway/catalogue.ts';
 import type { LimitRefusal } from './gateway/admission.ts';
 import { openGateway, type GatewayEvents } from './gateway/open-gateway.ts';
@@ -44,12 +45,14 @@ import { createAnswerAsChat } from './rag/answer-as-chat.ts';
 import { createAnswerQuestion } from './rag/answer-question.ts';
 import { createCollections } from './rag/collections.ts';
 import { createDocuments } from './rag/documents.ts';
+import { createForgetAnswers } from './rag/forget-answers.ts';
 import { createIngest } from './rag/ingest/ingest-documents.ts';
 import { createEmbedQuery } from './rag/retrieve/embed-query.ts';
 import { createRetrieve } from './rag/retrieve/retrieve.ts';
 import { ragMigrations } from './rag/schema.ts';
 import { SekishoError } from './spec/errors.ts';
 import { DEFAULT_TENANT } from './spec/ids.ts';
+import { createFileJournal } from './stores/filesystem/file-journal.ts';
 import { createLazyIndex } from './stores/lance/lazy-index.ts';
 import { createMemoryCounterStore } from './stores/memory/memory-counter-store.ts';
 import { createRedisCacheStore } from './stores/redis/redis-cache-store.ts';
@@ -168,7 +171,13 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     }),
     onProblem: (setting, error) => log.error('setting_not_in_force', { ...setting, error }),
   });
-  const ledger = createLedger(database);
+  const ledgerWriter = createLedgerWriter({
+    database,
+    journal: createFileJournal({ folder: folder.ledgerJournal }),
+    onTrouble: (error) => telemetry.storeDown({ store: 'ledger', error }),
+  });
+  await ledgerWriter.recover();
+  const ledger = createLedger(database, ledgerWriter);
   // Loaded only where it is wanted: it costs as much time and memory as the rest of a start.
   const tracing =
     settings.tracing &&
@@ -219,6 +228,11 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     countTokens: (text) => encoder.countTokens(text),
     embeddingRoute: settings.embeddingRoute,
     fingerprintOf: (route) => (route === STATIC ? `${encoder.id}@${encoder.fingerprint}` : route),
+    onDocumentsChanged: createForgetAnswers({
+      cache,
+      onProblem: (error) => telemetry.storeDown({ store: 'cache', error }),
+    }),
+    onFailed: (requestId, error) => log.warn('document_failed', { request_id: requestId, error }),
   });
   const retrieve = createRetrieve({
     index,
@@ -333,6 +347,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       await settling;
       opened.close();
       managed.close();
+      await ledgerWriter.close();
       await redis?.close();
       await index.close();
       await database.close();

@@ -15,6 +15,8 @@ export interface DataFolder {
   index: string;
   /** The key with which the command line of the same user reaches the server; readable by that user only. */
   cliKey: string;
+  /** Where calls are written down before the database has them. */
+  ledgerJournal: string;
   /** What seals stored credentials where the environment gives no master key; readable by that user only. */
   masterKey: string;
   /** What the handbook was last made from. */
@@ -69,6 +71,7 @@ export function takeDataFolder(path: string): DataFolder {
     database: join(path, 'sekisho.db'),
     index: join(path, 'index'),
     cliKey: join(path, 'cli-key'),
+    ledgerJournal: join(path, 'ledger-journal'),
     masterKey: join(path, 'master-key'),
     handbook: join(path, 'handbook-hash'),
     isNew: !existsSync(join(path, 'sekisho.db')),

@@ -1,25 +1,38 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Database } from '../ports/database.ts';
 import type { LedgerEntry } from '../spec/ledger.ts';
 import { noUsage } from '../spec/usage.ts';
+import { createFileJournal } from '../stores/filesystem/file-journal.ts';
 import { createSqliteDatabase, migrate } from '../stores/sqlite/sqlite-database.ts';
 import { createLedger, type Ledger } from './ledger.ts';
+import { createLedgerWriter, type LedgerWriter } from './ledger-writer.ts';
 import { csvCell, exportLedger } from './ledger-export.ts';
 import { gatewayMigrations } from './schema.ts';
 
 const NOON = Date.parse('2026-11-20T12:00:00Z');
 const DAY_MS = 86_400_000;
 
+let folder: string;
 let database: Database;
+let writer: LedgerWriter;
 let ledger: Ledger;
 let count = 0;
 beforeEach(async () => {
   database = createSqliteDatabase({ path: ':memory:' });
   await migrate(database, gatewayMigrations);
-  ledger = createLedger(database);
+  folder = mkdtempSync(join(tmpdir(), 'sekisho-ledger-'));
+  writer = createLedgerWriter({ database, journal: createFileJournal({ folder }) });
+  ledger = createLedger(database, writer);
   count = 0;
 });
-afterEach(() => database.close());
+afterEach(async () => {
+  await writer.close();
+  await database.close();
+  rmSync(folder, { recursive: true });
+});
 
 function entry(given: Partial<LedgerEntry> = {}): LedgerEntry {
   count++;
@@ -91,7 +104,7 @@ describe('what is written', () => {
         'gpt', 1, 2, 0, 0, 0, 'reported', 3, 'ok', NULL, 1, 0, 4.5, NULL)`,
     );
     await migrate(old, gatewayMigrations);
-    expect(await createLedger(old).spentMicros({ tenantId: 'ten_a', keyId: 'key_a' }, 0)).toBe(3);
+    expect(await createLedger(old, writer).spentMicros({ tenantId: 'ten_a', keyId: 'key_a' }, 0)).toBe(3);
     await old.close();
   });
 });

@@ -3,7 +3,8 @@ import { SekishoError } from '../spec/errors.ts';
 import type { KeyId, TenantId } from '../spec/ids.ts';
 import type { LedgerEntry } from '../spec/ledger.ts';
 import type { Micros } from '../spec/money.ts';
-import { entryOf, insertsOf, type LedgerRow } from './ledger-rows.ts';
+import { entryOf, type LedgerRow } from './ledger-rows.ts';
+import type { LedgerWriter } from './ledger-writer.ts';
 
 /** What usage can be grouped by. A day is a calendar day in UTC. */
 export const USAGE_GROUPS = {
@@ -54,7 +55,7 @@ export interface LedgerPeriod {
 }
 
 export interface Ledger {
-  /** Resolves when the entry is written; entries of one turn of the event loop share a transaction. */
+  /** Resolves when the entry survives the death of the process; every sum and page that is asked for later has it. */
   append(entry: LedgerEntry): Promise<void>;
   /** Money spent since a time. */
   spentMicros(filter: SpentFilter, sinceMs: number): Promise<Micros>;
@@ -73,25 +74,16 @@ const MAX_GROUPS = 50_000;
 
 type Sums = Omit<UsageRow, 'group'>;
 
-/** The append-only record of usage and cost, over any database. */
-export function createLedger(database: Database): Ledger {
-  let group: { entries: LedgerEntry[]; written: Promise<void> } | undefined;
-
+/**
+ * The append-only record of usage and cost, over any database. Sums and pages hold what this process has appended;
+ * what other replicas append is in them within a fraction of a second.
+ */
+export function createLedger(database: Database, writer: Pick<LedgerWriter, 'append' | 'flush'>): Ledger {
   return {
-    append: (entry) => {
-      if (group === undefined) {
-        const entries: LedgerEntry[] = [];
-        const written = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-          group = undefined;
-          return database.batch(insertsOf(entries));
-        });
-        group = { entries, written };
-      }
-      group.entries.push(entry);
-      return group.written;
-    },
+    append: writer.append,
 
     spentMicros: async ({ tenantId, ...filter }, sinceMs) => {
+      await writer.flush();
       if (tenantId !== undefined) return await spentOf(tenantId, filter, sinceMs);
       let spent = 0;
       for await (const each of tenants()) spent += await spentOf(each, filter, sinceMs);
@@ -99,6 +91,7 @@ export function createLedger(database: Database): Ledger {
     },
 
     usage: async ({ tenantId, by, fromMs, toMs, ...filter }) => {
+      await writer.flush();
       const { sql, params } = conditions(filter);
       const columns = by.map((name) => USAGE_GROUPS[name]);
       const selected = columns.map((column, index) => `${column} AS g${index}`).join(', ');
@@ -131,6 +124,7 @@ export function createLedger(database: Database): Ledger {
     },
 
     page: async ({ tenantId, fromMs, toMs, after, limit, ...filter }) => {
+      await writer.flush();
       const { sql, params } = conditions(filter);
       const rows = await database.all<LedgerRow>(
         `SELECT * FROM ledger WHERE tenant_id = ? AND at_ms >= ? AND at_ms < ?

@@ -1,6 +1,8 @@
 import { Database } from 'bun:sqlite';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseJson } from '../../src/lib/json.ts';
+import type { LedgerEntry } from '../../src/spec/ledger.ts';
 import { eventually } from './eventually.ts';
 
 /** A row of the ledger table, as far as tests look at it. */
@@ -21,7 +23,7 @@ export interface LedgerRow {
   streamed: number;
 }
 
-/** The ledger of a data folder, read from outside the server: what is not in the file is not acknowledged. */
+/** The ledger of a data folder, read from outside the server: what is in neither file is not acknowledged. */
 export interface LedgerReader {
   rows(): LedgerRow[];
   /** The one row of a request, as soon as it is there. @throws where there is none in time, or more than one. */
@@ -34,7 +36,13 @@ export function openLedger(dataFolder: string): LedgerReader {
   const name = readdirSync(dataFolder).find((file) => /\.(db|sqlite)$/.test(file));
   if (name === undefined) throw new Error(`There is no database in ${dataFolder}.`);
   const database = new Database(join(dataFolder, name), { readonly: true });
-  const rows = (): LedgerRow[] => database.query<LedgerRow, []>('SELECT * FROM ledger ORDER BY at_ms').all();
+  const rows = (): LedgerRow[] => {
+    // The journal first: what leaves it meanwhile is in the table by then.
+    const written = journalled(join(dataFolder, 'ledger-journal'));
+    const stored = database.query<LedgerRow & { id: string }, []>('SELECT * FROM ledger ORDER BY at_ms').all();
+    const known = new Set(stored.map(({ id }) => id));
+    return [...stored, ...written.filter(({ id }) => !known.has(id)).map(rowOf)];
+  };
   return {
     rows,
     settled: async (requestId) => {
@@ -47,5 +55,41 @@ export function openLedger(dataFolder: string): LedgerReader {
       return row;
     },
     close: () => database.close(),
+  };
+}
+
+/** The entries that are written down and perhaps not in the table yet. */
+function journalled(folder: string): LedgerEntry[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .sort()
+    .flatMap((name) => {
+      try {
+        return readFileSync(join(folder, name), 'utf8').split('\n').slice(0, -1);
+      } catch {
+        // Dropped since it was listed.
+        return [];
+      }
+    })
+    .map((line) => parseJson(line) as unknown as LedgerEntry);
+}
+
+function rowOf(entry: LedgerEntry): LedgerRow {
+  const { usage } = entry;
+  return {
+    request_id: entry.requestId,
+    route: entry.route,
+    target: entry.target,
+    wire: entry.wire,
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cached_input_tokens: usage.cachedInputTokens,
+    reasoning_tokens: usage.reasoningTokens,
+    usage_basis: usage.basis,
+    cost_micros: entry.costMicros,
+    outcome: entry.outcome,
+    error_code: entry.errorCode ?? null,
+    attempts: entry.attempts,
+    streamed: entry.streamed ? 1 : 0,
   };
 }
