@@ -70,6 +70,7 @@ export async function makeSearchable(name: string, corpus: Iterable<CorpusRow>):
     countTokens: (text) => encoder.countTokens(text),
     embeddingRoute: 'static',
     fingerprintOf: () => encoder.fingerprint,
+    onDocumentsChanged: () => Promise.resolve(),
   });
   const signal = new AbortController().signal;
   const add = async (rows: readonly CorpusRow[]): Promise<number> => {

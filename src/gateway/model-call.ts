@@ -22,6 +22,8 @@ export interface CallOrigin {
   forwardHeaders?: Readonly<Record<string, string>>;
   /** Tags of the request, beside those of the key. */
   tags?: readonly string[];
+  /** Tags of what the answer is made of. They name it in the cache alone: a hundred documents are no tags of a bill. */
+  cacheTags?: readonly string[];
   /** What the caller calls its session; a sticky group may keep it on one target. */
   session?: string;
   cache?: CacheWish;

@@ -12,6 +12,7 @@ import type { Principal } from '../spec/principal.ts';
 import { answerPrompt } from './answer/answer-prompt.ts';
 import { citeMarkers, inDocument } from './answer/cite.ts';
 import { condenseQuestion } from './answer/condense-question.ts';
+import { answerTags } from './answer-tags.ts';
 import type { Retrieve } from './retrieve/retrieve.ts';
 
 export interface Question {
@@ -108,6 +109,7 @@ export function createAnswerQuestion(deps: AnswerQuestionDeps): AnswerQuestion {
         principal: { ...question.principal, allowedRoutes: [] },
         route: deps.answerRoute,
         signal: question.signal,
+        cacheTags: answerTags(question.collection, passages),
         stream: question.stream,
         request: () => prompt,
       });

@@ -8,6 +8,7 @@ import type { ChunkIndex, IndexHit, IndexRef } from '../../src/ports/chunk-index
 import type { Database } from '../../src/ports/database.ts';
 import { createCollections } from '../../src/rag/collections.ts';
 import { createDocuments, type Place } from '../../src/rag/documents.ts';
+import type { OnDocumentsChanged } from '../../src/rag/forget-answers.ts';
 import type { NewDocument } from '../../src/rag/ingest/accept-document.ts';
 import { createIngest, type IngestOutcome } from '../../src/rag/ingest/ingest-documents.ts';
 import { ragMigrations } from '../../src/rag/schema.ts';
@@ -35,6 +36,7 @@ export interface StageOptions {
   wrapDatabase?: (database: Database) => Database;
   wrapIndex?: (index: ChunkIndex) => ChunkIndex;
   fingerprint?: string;
+  onDocumentsChanged?: OnDocumentsChanged;
 }
 
 /** A folder in which one ingest after the other can work, as processes follow each other. */
@@ -62,6 +64,7 @@ export async function openStage() {
       countTokens: (text) => Math.ceil(text.length / 4),
       embeddingRoute: 'toy',
       fingerprintOf: () => options.fingerprint ?? 'toy@1',
+      onDocumentsChanged: options.onDocumentsChanged ?? (() => Promise.resolve()),
       gateway: {
         embed: async ({ request, requestId, route }: EmbedCall) => {
           await options.beforeEmbed?.(request.input);

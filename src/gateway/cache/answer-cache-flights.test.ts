@@ -301,8 +301,19 @@ describe('answer cache: invalidation', () => {
     (await lead(call)).keep(answerOf());
     expect(await cache.invalidate(DEFAULT_TENANT, { tag: 'app=shop' })).toBe(1);
     expect(await kindOf(call)).toBe('lead');
-    const tags = Array.from({ length: 201 }, (_, at) => `document:${at}`);
+    const tags = Array.from({ length: 301 }, (_, at) => `document:${at}`);
     expect(cache.look(callOf(BODY, { tags }), planOf())).toBeUndefined();
+    expect(cache.look(callOf(BODY, { cacheTags: tags }), planOf())).toBeUndefined();
+  });
+
+  test('the tags of what an answer is made of count as well', async () => {
+    const { lead, kindOf, cache } = setUp();
+    const call = callOf(BODY, { tags: ['app=shop'], cacheTags: ['document:a', 'document:b'] });
+    (await lead(call)).keep(answerOf());
+    expect(await cache.invalidate(DEFAULT_TENANT, { document: 'c' })).toBe(0);
+    expect(await kindOf(call)).toBe('hit');
+    expect(await cache.invalidate(DEFAULT_TENANT, { document: 'b' })).toBe(1);
+    expect(await kindOf(call)).toBe('lead');
   });
 });
 

@@ -1,12 +1,14 @@
 import type { ModelGateway } from '../../gateway/model-call.ts';
 import type { Message } from '../../spec/chat.ts';
-import type { RequestId } from '../../spec/ids.ts';
+import type { CollectionName, RequestId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
+import { collectionTag } from '../answer-tags.ts';
 
 /** The part of a question that condensing reads. */
 export interface Condensable {
   requestId: RequestId;
   principal: Principal;
+  collection: CollectionName;
   question: string;
   history: readonly Message[];
   signal: AbortSignal;
@@ -41,6 +43,8 @@ export async function condenseQuestion(
     principal: { ...asked.principal, allowedRoutes: [] },
     route: deps.answerRoute,
     signal: asked.signal,
+    // The turns before may quote documents.
+    cacheTags: [collectionTag(asked.collection)],
     stream: false,
     request: () => ({
       messages: [

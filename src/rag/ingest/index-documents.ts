@@ -4,7 +4,9 @@ import type { TextAnalyser } from '../../ports/text-analyser.ts';
 import { SekishoError, toSekishoError, type ErrorCode } from '../../spec/errors.ts';
 import type { DocumentId, RequestId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
+import { collectionTag } from '../answer-tags.ts';
 import { chunkIdOf, type Documents, type PendingDocument, type Place } from '../documents.ts';
+import type { OnDocumentsChanged } from '../forget-answers.ts';
 import { tagsOf } from '../tags.ts';
 import { chunkText, type TextChunk } from './chunk.ts';
 import { createPause } from './pause.ts';
@@ -15,6 +17,7 @@ export interface IndexDocumentsDeps {
   analyser: TextAnalyser;
   countTokens: (text: string) => number;
   gateway: Pick<ModelGateway, 'embed'>;
+  onDocumentsChanged: OnDocumentsChanged;
   /** Told of what kept documents from being indexed; what is said to the caller leaves out causes. */
   onFailed?: (requestId: RequestId, error: SekishoError) => void;
 }
@@ -95,6 +98,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         principal: work.principal,
         route: work.embeddingRoute,
         signal: work.signal,
+        cacheTags: [collectionTag(work.place.collection)],
         request: { input, purpose: 'document' },
       });
       const made = answer.result().vectors;
@@ -142,6 +146,8 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         const rows = await rowsOf(batch, work);
         const ids = batch.map(({ document }) => document.id);
         await deps.index.replace(work.ref, ids, rows, fresh);
+        // What comes into the index for the first time has been in no answer.
+        if (!work.fresh) await deps.onDocumentsChanged(place.tenantId, place.collection, ids);
         await deps.documents.publish(
           place,
           batch.map(({ document: { id, hash }, chunks }) => ({ id, hash, chunks: chunks.length })),

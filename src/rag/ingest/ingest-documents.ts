@@ -95,11 +95,13 @@ export function createIngest(deps: IngestDeps): Ingest {
 
   async function removeNow(place: Place, ref: IndexRef, ids: readonly DocumentId[]): Promise<void> {
     await index.replace(ref, ids, [], false);
+    await deps.onDocumentsChanged(place.tenantId, place.collection, ids);
     await documents.remove(place, ids);
   }
 
   async function dropNow(place: Place, ref: IndexRef): Promise<void> {
     await index.drop(ref);
+    await deps.onDocumentsChanged(place.tenantId, place.collection, 'all');
     await collections.forget(place.tenantId, place.collection);
   }
 
