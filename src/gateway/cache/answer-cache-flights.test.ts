@@ -311,7 +311,7 @@ describe('answer cache: invalidation', () => {
     const call = callOf(BODY, { tags: ['app=shop'], cacheTags: ['document:a', 'document:b'] });
     (await lead(call)).keep(answerOf());
     expect(await cache.invalidate(DEFAULT_TENANT, { document: 'c' })).toBe(0);
-    expect(await kindOf(call)).toBe('hit');
+    expect(await kindOf(call)).toBe('memory');
     expect(await cache.invalidate(DEFAULT_TENANT, { document: 'b' })).toBe(1);
     expect(await kindOf(call)).toBe('lead');
   });
