@@ -1,33 +1,34 @@
 import { z } from 'zod';
 import { limitsSchema } from '../../config/limits-schema.ts';
 
+/** Names are shown in tables and terminals: one line, nothing that a terminal acts on. */
+const oneLine = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u, 'must be one line of visible characters');
 const tags = z.array(z.string().min(1).max(100)).max(50).describe('Words that routing conditions can name.');
 
 /** Body of `POST /v1/keys`. Times are ISO 8601, money is in dollars. */
 export const createKeySchema = z.strictObject({
-  name: z.string().trim().min(1).max(100),
+  name: oneLine,
   role: z.enum(['admin', 'member']).default('member'),
   allowed_routes: z.array(z.string().min(1).max(200)).max(100).default([]),
   expires_at: z.iso.datetime({ offset: true }).optional(),
   limits: limitsSchema.default({}),
-  team: z
-    .string()
-    .trim()
-    .min(1)
-    .max(100)
-    .optional()
-    .describe('The team within the tenant; it may have limits of its own.'),
+  team: oneLine.optional().describe('The team within the tenant; it may have limits of its own.'),
   tags: tags.default([]),
 });
 
 /** Body of `PATCH /v1/keys/{id}`: what is absent stays, null takes away. */
 export const changeKeySchema = z.strictObject({
-  name: z.string().trim().min(1).max(100).optional(),
+  name: oneLine.optional(),
   role: z.enum(['admin', 'member']).optional(),
   allowed_routes: z.array(z.string().min(1).max(200)).max(100).optional(),
   expires_at: z.iso.datetime({ offset: true }).nullable().optional(),
   limits: limitsSchema.optional().describe('Replaces all limits of the key.'),
-  team: z.string().trim().min(1).max(100).nullable().optional(),
+  team: oneLine.nullable().optional(),
   tags: tags.optional(),
 });
 

@@ -1,22 +1,36 @@
 import { Hono } from 'hono';
 import type { KeyRecord, Keys } from '../../access/keys.ts';
 import { requireAdmin } from '../../access/permissions.ts';
-import { requireNotWider } from '../../access/require-not-wider.ts';
+import { requireNotWider, type WantedRights } from '../../access/require-not-wider.ts';
 import { limitsOf, shownLimits } from '../../config/limits-schema.ts';
 import { SekishoError } from '../../spec/errors.ts';
+import type { Principal } from '../../spec/principal.ts';
 import { changeKeySchema, createKeySchema } from '../contract/keys.ts';
 import type { HttpEnv } from '../http-context.ts';
 import { readValid } from '../read-body.ts';
 
 /** Keys of the caller's tenant; for administrators. */
 export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
+  /** @throws SekishoError forbidden where a key with these rights would have more than the caller's. */
+  async function requireWithin(principal: Principal, wanted: WantedRights): Promise<void> {
+    const own = await deps.keys.find(principal.tenantId, principal.keyId);
+    requireNotWider({ ...principal, expiresMs: own?.expiresMs ?? null }, wanted);
+  }
+
   return new Hono<HttpEnv>()
     .post('/v1/keys', async (context) => {
       const principal = context.get('principal');
       requireAdmin(principal, 'create keys');
       const wanted = await readValid(context, createKeySchema);
       const limits = limitsOf(wanted.limits);
-      requireNotWider(principal, { role: wanted.role, allowedRoutes: wanted.allowed_routes, limits });
+      const expiresMs = wanted.expires_at === undefined ? null : Date.parse(wanted.expires_at);
+      await requireWithin(principal, {
+        role: wanted.role,
+        allowedRoutes: wanted.allowed_routes,
+        limits,
+        team: wanted.team ?? null,
+        expiresMs,
+      });
       const { record, secret } = await deps.keys.create({
         tenantId: principal.tenantId,
         name: wanted.name,
@@ -25,7 +39,7 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
         limits,
         tags: wanted.tags,
         ...(wanted.team !== undefined && { team: wanted.team }),
-        ...(wanted.expires_at !== undefined && { expiresMs: Date.parse(wanted.expires_at) }),
+        ...(expiresMs !== null && { expiresMs }),
       });
       return context.json({ ...shown(record), key: secret.reveal() }, 201, { 'cache-control': 'no-store' });
     })
@@ -49,11 +63,16 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
       const id = context.req.param('id');
       const known = await deps.keys.find(principal.tenantId, id);
       if (known === undefined) throw noKey(id);
+      // Whoever may not give these rights may not change a key that has them.
+      await requireWithin(principal, known);
       const limits = wanted.limits === undefined ? undefined : limitsOf(wanted.limits);
-      requireNotWider(principal, {
+      const expiresMs = typeof wanted.expires_at === 'string' ? Date.parse(wanted.expires_at) : wanted.expires_at;
+      await requireWithin(principal, {
         role: wanted.role ?? known.role,
         allowedRoutes: wanted.allowed_routes ?? known.allowedRoutes,
         limits: limits ?? known.limits,
+        team: wanted.team === undefined ? known.team : wanted.team,
+        expiresMs: expiresMs === undefined ? known.expiresMs : expiresMs,
       });
       const record = await deps.keys.update(principal.tenantId, id, {
         ...(wanted.name !== undefined && { name: wanted.name }),
@@ -62,9 +81,7 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
         ...(limits !== undefined && { limits }),
         ...(wanted.team !== undefined && { team: wanted.team }),
         ...(wanted.tags !== undefined && { tags: wanted.tags }),
-        ...(wanted.expires_at !== undefined && {
-          expiresMs: wanted.expires_at === null ? null : Date.parse(wanted.expires_at),
-        }),
+        ...(expiresMs !== undefined && { expiresMs }),
       });
       if (record === undefined) throw noKey(id);
       return context.json(shown(record));
@@ -76,7 +93,7 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
       const known = await deps.keys.find(principal.tenantId, id);
       if (known === undefined) throw noKey(id);
       // The new secret is shown to whoever rotates, so the key may not hold more than he has.
-      requireNotWider(principal, known);
+      await requireWithin(principal, known);
       const rotated = await deps.keys.rotate(principal.tenantId, id);
       if (rotated === undefined) throw noKey(id);
       const { record, secret } = rotated;
@@ -86,9 +103,10 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
       const principal = context.get('principal');
       requireAdmin(principal, 'revoke keys');
       const id = context.req.param('id');
-      if (!(await deps.keys.revoke(principal.tenantId, id))) {
-        throw noKey(id);
-      }
+      const known = await deps.keys.find(principal.tenantId, id);
+      if (known === undefined) throw noKey(id);
+      await requireWithin(principal, known);
+      if (!(await deps.keys.revoke(principal.tenantId, id))) throw noKey(id);
       return context.json({ id, revoked: true });
     });
 }
