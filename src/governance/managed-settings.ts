@@ -1,6 +1,7 @@
 import { isJsonObject, parseJson, type JsonObject } from '../lib/json.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Database, Migration } from '../ports/database.ts';
+import { SekishoError } from '../spec/errors.ts';
 import type { KeyId } from '../spec/ids.ts';
 
 /** What administrators set over the API while the process runs; it comes before the same name in the file. */
@@ -22,7 +23,10 @@ export interface ManagedSettings {
   /** All settings as last read, in no particular order; the same array until something changes. */
   all(): readonly ManagedSetting[];
   find(kind: ManagedKind, name: string): ManagedSetting | undefined;
-  /** Sets one; in force in this process when this resolves, in every other within `pollMs`. */
+  /**
+   * Sets one; in force in this process when this resolves, in every other within `pollMs`.
+   * @throws SekishoError conflict where there are as many as are read already.
+   */
   put(
     setting: Pick<ManagedSetting, 'kind' | 'name' | 'value'> & { sealed?: string },
     by: KeyId,
@@ -126,12 +130,17 @@ export function createManagedSettings(options: {
     all: () => settings,
     find,
     put: async ({ kind, name, value, sealed }, by) => {
+      if (settings.length >= MAX_SETTINGS && find(kind, name) === undefined) {
+        throw new SekishoError('conflict', { values: { problem: `there are ${MAX_SETTINGS} settings already` } });
+      }
       await write({ kind, name, value: JSON.stringify(value), sealed: sealed ?? null, updated_by: by });
       const written = find(kind, name);
       if (written === undefined) throw new Error(`The setting ${kind} "${name}" was removed while it was written.`);
       return written;
     },
     remove: async (kind, name, by) => {
+      // Another process may have made it a moment ago.
+      await refresh();
       if (find(kind, name) === undefined) return false;
       await write({ kind, name, value: null, sealed: null, updated_by: by });
       return true;

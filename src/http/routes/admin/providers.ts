@@ -25,6 +25,12 @@ export interface ProviderAdminDeps {
 }
 
 const TEST_MS = 10_000;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+/** Names under which this process answers itself. */
+const OWN_NAMES: ReadonlySet<string> = new Set(['extractive', 'static', 'rag']);
+/** A host name and nothing else; with anything more, what is checked and what is asked for might differ. */
+const HOST_NAME =
+  /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 
 /** Providers over HTTP: what is sent there is a credential, so where it goes is bounded and asked for anew. */
 export function providerAdminRoutes(deps: ProviderAdminDeps): Hono<HttpEnv> {
@@ -59,10 +65,12 @@ export function providerAdminRoutes(deps: ProviderAdminDeps): Hono<HttpEnv> {
       const principal = context.get('principal');
       requireOperator(principal, 'change providers');
       const name = managedName(context.req.param('name'));
-      if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) throw wrong('name', 'letters, digits, ".", "_" and "-"');
+      if (!NAME.test(name)) throw wrong('name', 'letters, digits, ".", "_" and "-"');
+      if (OWN_NAMES.has(name)) throw wrong('name', 'is what Sekisho itself answers under');
       const wanted = keptSecrets(name, judge(providerSchema, (await readJson(context)).json));
       for (const [param, url] of addressesOf(wanted)) {
-        if (!deps.mayReach(new URL(url))) {
+        const address = URL.parse(url);
+        if (address === null || !deps.mayReach(address)) {
           throw wrong(param, 'this host is not on the list server.upstream_hosts of the configuration');
         }
       }
@@ -117,9 +125,14 @@ function addressesOf({ base_url, endpoints, aws }: ProviderConfig): [string, str
   if ('list' in endpoints) addresses.push(...endpoints.list.map((url): [string, string] => ['endpoints.list', url]));
   else if ('consul' in endpoints)
     addresses.push(['endpoints.consul', endpoints.consul], ['endpoints.service', 'http://service.consul']);
-  else if ('dns' in endpoints) addresses.push(['endpoints.dns', `http://${endpoints.dns}`]);
-  else addresses.push(['endpoints.srv', `http://${endpoints.srv.replace(/^(_[^.]+\.)+/, '')}`]);
+  else if ('dns' in endpoints) addresses.push(['endpoints.dns', addressOf(endpoints.dns)]);
+  else addresses.push(['endpoints.srv', addressOf(endpoints.srv.replace(/^(_[^.]+\.)+/, ''))]);
   return addresses;
+}
+
+/** A host name as an address; what is no host name becomes none, so that nothing may reach it. */
+function addressOf(host: string): string {
+  return HOST_NAME.test(host) ? `http://${host}` : '';
 }
 
 function wrong(param: string, problem: string): SekishoError {
