@@ -130,7 +130,17 @@ export async function makeSearchable(name: string, corpus: Iterable<CorpusRow>):
 function embedded({ request, requestId, route }: EmbedCall, encoder: StaticEncoder): EmbedOutcome {
   const result = { model: encoder.id, vectors: request.input.map((text) => encoder.encode(text)), usage: noUsage() };
   return {
-    facts: { requestId, route, target: 'bench', wire: 'static', attempts: 1, cache: 'miss', limits: [], overheadMs: () => 0, costMicros: 0 },
+    facts: {
+      requestId,
+      route,
+      target: 'bench',
+      wire: 'static',
+      attempts: 1,
+      cache: 'miss',
+      limits: [],
+      overheadMs: () => 0,
+      costMicros: 0,
+    },
     answer: { usage: result.usage, result: () => result },
   };
 }

@@ -70,7 +70,17 @@ export async function openStage() {
           await options.beforeEmbed?.(request.input);
           const vectors = request.input.map((text) => Float32Array.from([1, text.length % 7, text.length % 5, 1]));
           return {
-            facts: { requestId, route, target: 'toy', wire: 'static', attempts: 1, cache: 'miss', limits: [], overheadMs: () => 0, costMicros: 0 },
+            facts: {
+              requestId,
+              route,
+              target: 'toy',
+              wire: 'static',
+              attempts: 1,
+              cache: 'miss',
+              limits: [],
+              overheadMs: () => 0,
+              costMicros: 0,
+            },
             answer: { usage: noUsage(), result: () => ({ model: 'toy', vectors, usage: noUsage() }) },
           };
         },
