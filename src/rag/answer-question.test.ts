@@ -8,6 +8,7 @@ import type { Principal } from '../spec/principal.ts';
 import { noUsage } from '../spec/usage.ts';
 import type { Wire } from '../spec/wire.ts';
 import { createAnswerAsChat } from './answer-as-chat.ts';
+import { answerTags } from './answer-tags.ts';
 import { createAnswerQuestion, type AnswerEvent, type Question, type QuestionAnswer } from './answer-question.ts';
 import type { RetrieveRequest } from './retrieve/retrieve.ts';
 
@@ -259,6 +260,24 @@ describe('answerQuestion', () => {
     });
     await eventsOf(answerQuestion(asking('When?')));
     expect(requests[0]?.passages).toHaveLength(2);
+  });
+});
+
+describe('for the cache a call is named by what it was made of', () => {
+  test('by the passages that it was shown, and the bill has no word of them', async () => {
+    const long = { ...HIT, documentId: 'long', chunkId: 'long#0', content: 'word '.repeat(3_000) };
+    const { answerQuestion, calls } = stage({ hits: [HIT, long, { ...long, documentId: 'left out' }] });
+    await eventsOf(answerQuestion(asking('When?')));
+    expect(calls[0]?.cacheTags).toEqual([...answerTags('harbour', [HIT, long])]);
+    expect(calls[0]?.tags).toBeUndefined();
+  });
+
+  test('by the collection where it rewrites a question, because an answer before it may quote documents', async () => {
+    const { answerQuestion, calls } = stage({ says: ['When does it open?', 'It is not said.'] });
+    await eventsOf(
+      answerQuestion(asking('And open?', { history: [turn('user', 'When?'), turn('assistant', 'At 9.')] })),
+    );
+    expect(calls[0]?.cacheTags).toEqual(['collection:harbour']);
   });
 });
 

@@ -105,6 +105,44 @@ describe('a changed document', () => {
   });
 });
 
+describe('who keeps answers is told of documents that change', () => {
+  test('and not of those that come for the first time or come again as they were', async () => {
+    const told: unknown[] = [];
+    const { send, ingest } = stage.startIngest({
+      onDocumentsChanged: async (...change) => void told.push(change),
+    });
+    await send([document('a', 'The gate is red.'), document('b', 'The wall is high.')]);
+    await send([document('a', 'The gate is red.')]);
+    expect(told).toEqual([]);
+    await send([document('a', 'The gate is blue.'), document('c', 'The moat is deep.')]);
+    await ingest.remove(PLACE, ['b']);
+    await ingest.removeCollection(PLACE);
+    expect(told).toEqual([
+      [PLACE.tenantId, PLACE.collection, ['a']],
+      [PLACE.tenantId, PLACE.collection, ['b']],
+      [PLACE.tenantId, PLACE.collection, 'all'],
+    ]);
+  });
+
+  test('while the change is still noted as unfinished, so that a crash repeats it', async () => {
+    const unfinished: unknown[] = [];
+    const { send, ingest, documents, collections } = stage.startIngest({
+      onDocumentsChanged: async (_tenantId, _collection, changed) => {
+        unfinished.push([changed, await documents.unfinishedPlaces(), await collections.unfinishedDeletions()]);
+      },
+    });
+    await send([document('a', 'The gate is red.')]);
+    await send([document('a', 'The gate is blue.')]);
+    await ingest.remove(PLACE, ['a']);
+    await ingest.removeCollection(PLACE);
+    expect(unfinished).toEqual([
+      [['a'], [PLACE], []],
+      [['a'], [PLACE], []],
+      ['all', [], [{ ...PLACE, version: 1 }]],
+    ]);
+  });
+});
+
 describe('what cannot be indexed', () => {
   test('fails alone where it is one text that the model refuses', async () => {
     const { send, documents } = stage.startIngest({
