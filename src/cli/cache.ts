@@ -1,3 +1,4 @@
+import { numberAt } from '../lib/json.ts';
 import type { CommandInput } from './command.ts';
 import { withServer } from './with-server.ts';
 
@@ -15,7 +16,7 @@ export async function cacheCommand(input: CommandInput): Promise<number> {
       const chosen = Object.entries({ route, tag, document, pattern }).filter(([, value]) => value !== undefined);
       const selection = chosen.length === 0 ? { all: true } : Object.fromEntries(chosen);
       const answer = await withServer(input, (server) => server.json('POST', '/v1/cache/invalidate', selection));
-      terminal.print(`${String(answer['removed'])} answers are forgotten.`);
+      terminal.print(`${numberAt(answer, 'removed') ?? 0} answers are forgotten.`);
       return 0;
     }
     default:

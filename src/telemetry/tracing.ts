@@ -162,8 +162,8 @@ function createProcessor(options: {
       export: (batch, onResult) =>
         exporter.export(batch, (result) => {
           waiting -= batch.length;
-          // 0 is success in the SDK's core, which this room does not depend on.
-          if (result.code !== 0) options.onDropped(batch.length);
+          // The codes are an enum of the SDK's core, which this room does not depend on; success has no error.
+          if (result.error !== undefined || Number(result.code) !== 0) options.onDropped(batch.length);
           onResult(result);
         }),
       shutdown: () => exporter.shutdown(),

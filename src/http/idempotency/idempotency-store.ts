@@ -172,7 +172,9 @@ function outcomeOf(row: Row, requestHash: string): ClaimOutcome {
   if (row.body === null) return { state: 'not-kept' };
   const parsed = parseJson(row.headers ?? '{}');
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(isJsonObject(parsed) ? parsed : {})) headers[name] = String(value);
+  for (const [name, value] of Object.entries(isJsonObject(parsed) ? parsed : {})) {
+    if (typeof value === 'string') headers[name] = value;
+  }
   return { state: 'answered', answer: { status: row.status, headers, body: row.body } };
 }
 

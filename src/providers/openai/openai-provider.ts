@@ -199,7 +199,7 @@ function refusesStreamOptions(thrown: unknown): boolean {
   return (
     thrown instanceof SekishoError &&
     thrown.code === 'upstream_rejected' &&
-    String(thrown.values['problem']).includes('stream_options')
+    JSON.stringify(thrown.values).includes('stream_options')
   );
 }
 

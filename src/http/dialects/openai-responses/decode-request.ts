@@ -62,7 +62,7 @@ export function decodeResponsesRequest(json: JsonObject): ChatRequest {
   const verbosity = stringAt(text, 'verbosity');
   if (verbosity !== undefined && verbosity !== 'medium') unknown.set('verbosity', verbosity);
   for (const wish of arrayAt(json, 'include')) {
-    if (wish !== 'reasoning.encrypted_content') unknown.set(`include of ${String(wish).slice(0, 60)}`, wish);
+    if (wish !== 'reasoning.encrypted_content') unknown.set(`include of ${JSON.stringify(wish).slice(0, 60)}`, wish);
   }
   const maxOutputTokens = optionalNumber(json, 'max_output_tokens');
   const temperature = optionalNumber(json, 'temperature');
@@ -114,7 +114,7 @@ function decodeToolChoice(choice: JsonValue | undefined, unknown: Unknown): Tool
   if (choice === 'auto' || choice === 'none' || choice === 'required') return { type: choice };
   const asked = requireObject(choice, 'tool_choice');
   if (asked['type'] === 'function') return { type: 'tool', name: requireString(asked['name'], 'tool_choice.name') };
-  unknown.set(`tool_choice of type ${String(asked['type']).slice(0, 40)}`, choice);
+  unknown.set(`tool_choice of type ${(stringAt(asked, 'type') ?? '?').slice(0, 40)}`, choice);
   return undefined;
 }
 
