@@ -110,7 +110,7 @@ module.exports = {
     client('sdk', 'node_modules/(openai|@anthropic-ai|ai|@ai-sdk)/', ['nowhere']),
     client('parsers', 'node_modules/(unpdf|mammoth|parse5|mdast|csv-parse)', ['rag/ingest/parse']),
     client('yaml', 'node_modules/yaml/', ['config', 'cli']),
-    client('telemetry', 'node_modules/(pino|prom-client|@opentelemetry)/', ['telemetry']),
+    client('telemetry', 'node_modules/(prom-client|@opentelemetry)/', ['telemetry']),
     client('tokenizer', 'node_modules/gpt-tokenizer', ['nlp/count-tokens']),
     client('redis', 'node_modules/ioredis', ['stores/redis']),
     client('aws', 'node_modules/(aws4fetch|@smithy)/', ['providers/bedrock']),
