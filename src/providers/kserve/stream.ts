@@ -22,8 +22,11 @@ export function createClosingFramer(): EventFramer {
     },
     end: () => {
       const tail = framer.end();
-      if (tail !== undefined) return Buffer.concat([tail, END]);
-      return seen ? END : undefined;
+      const told = tail === undefined ? END : Buffer.concat([tail, END]);
+      const whole = seen || tail !== undefined;
+      // A body ends once, however often it is asked.
+      seen = false;
+      return whole ? told : undefined;
     },
   };
 }
