@@ -180,7 +180,7 @@ describe('cohere', () => {
     [429, 'upstream_rate_limited'],
     [498, 'content_refused'],
     [503, 'upstream_failed'],
-  ])('%p is %s', async (status, code) => {
+  ] as const)('%p is %s', async (status, code) => {
     answers['/v2/chat'] = () => Response.json({ message: 'as told' }, { status });
     expect((await failure(createCohereProvider(options()).chat?.(call()))).code).toBe(code);
   });
@@ -188,7 +188,7 @@ describe('cohere', () => {
   test.each([
     ['ERROR', 'upstream_failed'],
     ['TIMEOUT', 'upstream_timeout'],
-  ])('an answer that ends with %s is none', async (finish_reason, code) => {
+  ] as const)('an answer that ends with %s is none', async (finish_reason, code) => {
     answers['/v2/chat'] = () => Response.json({ ...body, finish_reason });
     expect((await failure(createCohereProvider(options()).chat?.(call()))).code).toBe(code);
   });
