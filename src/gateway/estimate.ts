@@ -18,8 +18,11 @@ export function estimateTokens(text: string): number {
 export function estimateChat(call: ModelCall): Estimate {
   if (call.native !== undefined) {
     const { json, text } = call.native;
-    const stated = numberAt(json, 'max_completion_tokens') ?? numberAt(json, 'max_tokens');
-    const answers = Math.max(1, numberAt(json, 'n') ?? 1);
+    const stated =
+      numberAt(json, 'max_completion_tokens') ?? numberAt(json, 'max_tokens') ?? numberAt(json, 'max_output_tokens');
+    // Of several prompts each is answered, of several candidates each is made.
+    const prompts = Array.isArray(json['prompt']) ? json['prompt'].length : 1;
+    const answers = Math.max(1, numberAt(json, 'n') ?? 1, numberAt(json, 'best_of') ?? 1) * Math.max(1, prompts);
     return {
       inputTokens: estimateTokens(text),
       maxOutputTokens: Math.max(0, stated ?? ASSUMED_OUTPUT_TOKENS) * answers,

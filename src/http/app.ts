@@ -74,6 +74,7 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.use('/v1/*', boundBody(deps.maxBodyBytes));
   app.use('/v2/*', boundBody(deps.maxBodyBytes));
   app.use('/v1/*', idempotency(deps.idempotency));
+  app.use('/v2/*', idempotency(deps.idempotency));
   app.route(
     '/',
     chatRoutes({ gateway: deps.gateway, answerAsChat: deps.answerAsChat, streams: deps.telemetry }, [

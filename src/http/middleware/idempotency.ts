@@ -18,6 +18,7 @@ const PATHS: ReadonlySet<string> = new Set([
   '/v1/completions',
   '/v1/embeddings',
   '/v1/rerank',
+  '/v2/rerank',
   '/v1/query',
   '/v1/generate',
   '/v1/summarize',
