@@ -15,6 +15,8 @@ const KEYS_PER_GET = 256;
 const ENTRIES_PER_SET = 256;
 /** Entries that make room in one step. */
 const EVICTED_PER_STEP = 500;
+/** Entries that go in one step where a tag names them: a few milliseconds of work. */
+const REMOVED_PER_STEP = 500;
 /** When it is full, so much of it stays: making room is dear and must not happen with every entry. */
 const STAYS = 0.9;
 /** What an entry takes on disk beside its value and key. */
@@ -73,17 +75,25 @@ export function createSqliteCacheStore(options: SqliteCacheStoreOptions): CacheS
     }
   }
 
+  /** A tag may stand on all entries of a large collection; in between, others have their turn. */
+  async function removeTagged(tag: string): Promise<number> {
+    for (let removed = 0; ;) {
+      const { changes } = await database.run(
+        'DELETE FROM cache_entries WHERE id IN (SELECT entry_id FROM cache_tags WHERE tag = ? LIMIT ?)',
+        [tag, REMOVED_PER_STEP],
+      );
+      removed += changes;
+      if (changes < REMOVED_PER_STEP) return removed;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
   return {
     get: (key) => get(key).catch(() => undefined),
     set: (key, entry) => set({ key, entry }).catch(() => undefined),
     remove: async (selection) => {
-      const { changes } =
-        'tag' in selection
-          ? await database.run(
-              'DELETE FROM cache_entries WHERE id IN (SELECT entry_id FROM cache_tags WHERE tag = ?)',
-              [selection.tag],
-            )
-          : await database.run('DELETE FROM cache_entries WHERE key GLOB ?', [globOf(selection.pattern)]);
+      if ('tag' in selection) return removeTagged(selection.tag);
+      const { changes } = await database.run('DELETE FROM cache_entries WHERE key GLOB ?', [globOf(selection.pattern)]);
       return changes;
     },
     onRemoved: () => undefined,
