@@ -11,6 +11,7 @@ import type { FetchMedia } from '../kit/fetch-media.ts';
 import type { Reach } from '../kit/reach.ts';
 import { rerankResults } from '../kit/rerank-results.ts';
 import { streamFrames } from '../kit/stream-frames.ts';
+import { traceHeader } from '../kit/trace-header.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
 import { createUpstream, type JsonAnswer, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
@@ -34,6 +35,9 @@ export interface CohereProviderOptions {
   nowMs?: () => number;
 }
 
+/** What the vendor counts as one search (docs.cohere.com/docs/how-does-cohere-pricing-work). */
+const DOCUMENTS_IN_SEARCH = 100;
+
 /** An endpoint that speaks version 2 of Cohere's wire: chat, embeddings, rerank. */
 export function createCohereProvider(options: CohereProviderOptions): Provider {
   const { name, nowMs = Date.now } = options;
@@ -54,6 +58,7 @@ export function createCohereProvider(options: CohereProviderOptions): Provider {
     body: JSON.stringify(encodeChatRequest(call.request(), { ...call, stream })),
     target: call.target,
     signal: call.signal,
+    headers: traceHeader(call),
   });
 
   const passagesOf = (call: ChatCall) => call.request().passages ?? [];
@@ -101,7 +106,8 @@ export function createCohereProvider(options: CohereProviderOptions): Provider {
       const answers: JsonObject[] = [];
       for (let at = 0; at < input.length; at += MAX_BATCH) {
         const body = embeddingBody(call, input.slice(at, at + MAX_BATCH));
-        answers.push((await upstream.json({ url: `${base}/v2/embed`, body, target, signal })).json);
+        const url = `${base}/v2/embed`;
+        answers.push((await upstream.json({ url, body, target, signal, headers: traceHeader(call) })).json);
       }
       return embeddingAnswer(call, answers);
     },
@@ -110,12 +116,16 @@ export function createCohereProvider(options: CohereProviderOptions): Provider {
       const { model, target, signal } = call;
       const { query, documents, topN } = call.request;
       const body = JSON.stringify({ model, query, documents, ...(topN !== undefined && { top_n: topN }) });
-      const { json } = await upstream.json({ url: `${base}/v2/rerank`, body, target, signal });
+      const url = `${base}/v2/rerank`;
+      const { json } = await upstream.json({ url, body, target, signal, headers: traceHeader(call) });
       return {
         id: stringAt(json, 'id') ?? newId('rerank', nowMs()),
         model,
         results: rerankResults(json, call),
-        usage: findUsage(objectAt(json, 'meta')) ?? { ...noUsage(), searchUnits: 1 },
+        usage: findUsage(objectAt(json, 'meta')) ?? {
+          ...noUsage(),
+          searchUnits: Math.max(1, Math.ceil(documents.length / DOCUMENTS_IN_SEARCH)),
+        },
       };
     },
 

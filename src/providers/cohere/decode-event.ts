@@ -18,6 +18,8 @@ export function createEventDecoder(options: {
 }): EventDecoder {
   const { target, model, passages, nowMs } = options;
   let calls = 0;
+  /** What was said, for the places of citations; kept only where something can be cited. */
+  let answered = '';
   const open = new Map<number, { place: number; written: boolean }>();
 
   function startCall(index: number, call: JsonObject): StreamPart[] {
@@ -72,6 +74,7 @@ export function createEventDecoder(options: {
         case 'content-start':
         case 'content-delta': {
           const content = objectAt(message, 'content') ?? {};
+          if (passages.length > 0) answered += stringAt(content, 'text') ?? '';
           return [
             ...pieceOf('reasoning', stringAt(content, 'thinking')),
             ...pieceOf('text', stringAt(content, 'text')),
@@ -86,7 +89,7 @@ export function createEventDecoder(options: {
         case 'tool-call-end':
           return endCall(index);
         case 'citation-start': {
-          const citations = decodeCitation(objectAt(message, 'citations') ?? {}, passages);
+          const citations = decodeCitation(objectAt(message, 'citations') ?? {}, { passages, answered });
           return citations.length === 0 ? [] : [{ type: 'citations', citations }];
         }
         case 'message-end':

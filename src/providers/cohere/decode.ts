@@ -43,15 +43,17 @@ export interface DecodeOptions {
 export function decodeResult(body: JsonObject, { model, nowMs, passages }: DecodeOptions): ChatResult {
   const message = objectAt(body, 'message') ?? {};
   const plan = stringAt(message, 'tool_plan') ?? '';
+  const content = arrayAt(message, 'content').filter(isJsonObject).flatMap(decodeContent);
+  const answered = content.map((part) => (part.type === 'text' ? part.text : '')).join('');
   const citations = arrayAt(message, 'citations')
     .filter(isJsonObject)
-    .flatMap((each) => decodeCitation(each, passages));
+    .flatMap((each) => decodeCitation(each, { passages, answered }));
   return {
     id: stringAt(body, 'id') ?? '',
     model,
     createdMs: nowMs,
     parts: [
-      ...arrayAt(message, 'content').filter(isJsonObject).flatMap(decodeContent),
+      ...content,
       ...(plan === '' ? [] : [{ type: 'reasoning' as const, text: plan }]),
       ...arrayAt(message, 'tool_calls').filter(isJsonObject).map(decodeCall),
     ],

@@ -6,6 +6,7 @@ import { noUsage, type Usage } from '../../spec/usage.ts';
 import { estimateEmbeddingUsage } from '../kit/estimate-usage.ts';
 import { rerankResults } from '../kit/rerank-results.ts';
 import { tokensAt } from '../kit/tokens-at.ts';
+import { traceHeader } from '../kit/trace-header.ts';
 import type { Upstream } from '../kit/upstream.ts';
 
 /**
@@ -16,7 +17,7 @@ export async function openAiRerank(upstream: Upstream, url: string, call: Rerank
   const { model, target, signal } = call;
   const { query, documents, topN } = call.request;
   const body = JSON.stringify({ model, query, documents, ...(topN !== undefined && { top_n: topN }) });
-  const { json } = await upstream.json({ url, body, target, signal });
+  const { json } = await upstream.json({ url, body, target, signal, headers: traceHeader(call) });
   const results = rerankResults(json, call);
   const told = objectAt(json, 'usage') ?? {};
   const inputTokens = tokensAt(told, 'total_tokens') ?? tokensAt(told, 'prompt_tokens');
