@@ -32,6 +32,7 @@ import { createGuardedFetch } from './lib/guarded-fetch.ts';
 import { Secret } from './lib/secret.ts';
 import { systemSleep } from './lib/sleep.ts';
 import { createLiveCatalogue, placeOf } from './live-catalogue.ts';
+import { migrate } from './migrate.ts';
 import { createTokenCounter } from './nlp/count-tokens/token-counter.ts';
 import { createLazyEncoder } from './nlp/embed/lazy-encoder.ts';
 import { createTextAnalyser } from './nlp/text-analyser.ts';
@@ -55,12 +56,13 @@ import { DEFAULT_TENANT } from './spec/ids.ts';
 import { createFileJournal } from './stores/filesystem/file-journal.ts';
 import { createLazyIndex } from './stores/lance/lazy-index.ts';
 import { createMemoryCounterStore } from './stores/memory/memory-counter-store.ts';
+import { createPostgresDatabase } from './stores/postgres/postgres-database.ts';
 import { createRedisCacheStore } from './stores/redis/redis-cache-store.ts';
 import { createRedisConnection } from './stores/redis/redis-connection.ts';
 import { createRedisCounterStore } from './stores/redis/redis-counter-store.ts';
 import { createSqliteCacheStore } from './stores/sqlite/sqlite-cache-store.ts';
 import { sqliteCacheMigrations } from './stores/sqlite/sqlite-cache-store-schema.ts';
-import { createSqliteDatabase, migrate } from './stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from './stores/sqlite/sqlite-database.ts';
 import { createLog } from './telemetry/log.ts';
 import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
 
@@ -80,6 +82,7 @@ const EXTRACTIVE = 'extractive';
 const STATIC = 'static-en-ja';
 const CLI_KEY = 'command line';
 const REDIS_TIMEOUT_MS = 250;
+const POSTGRES_CONNECT_TIMEOUT_MS = 2_000;
 const SETTINGS_POLL_MS = 1_000;
 const EMBEDDINGS_ON_DISK_BYTES = 512 * 1024 * 1024;
 /** What one image that a caller names by address may be. */
@@ -110,15 +113,21 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   const root = join(import.meta.dirname, '..');
 
   // Stores.
-  const database = createSqliteDatabase({ path: folder.database });
+  const database = settings.database
+    ? createPostgresDatabase({ ...settings.database, connectTimeoutMs: POSTGRES_CONNECT_TIMEOUT_MS, log })
+    : createSqliteDatabase({ path: folder.database });
   await migrate(database, [
     ...accessMigrations,
     ...gatewayMigrations,
     ...governanceMigrations,
-    ...sqliteCacheMigrations,
     ...idempotencyMigrations,
     ...ragMigrations,
   ]);
+  const embeddingsOnDisk = settings.cache.embeddings && settings.redis === undefined;
+  // Of this process alone: what others have embedded is not worth a way over the network.
+  const localDatabase =
+    settings.database && embeddingsOnDisk ? createSqliteDatabase({ path: folder.cacheDatabase }) : undefined;
+  if (embeddingsOnDisk) await migrate(localDatabase ?? database, sqliteCacheMigrations);
   const redis = settings.redis && createRedisConnection({ ...settings.redis, commandTimeoutMs: REDIS_TIMEOUT_MS, log });
   const memoryCounters = createMemoryCounterStore();
   const index = createLazyIndex(async () => {
@@ -202,7 +211,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       embeddings: {
         shared:
           redis === undefined
-            ? createSqliteCacheStore({ database, maxBytes: EMBEDDINGS_ON_DISK_BYTES, clock })
+            ? createSqliteCacheStore({ database: localDatabase ?? database, maxBytes: EMBEDDINGS_ON_DISK_BYTES, clock })
             : createRedisCacheStore({ connection: redis }),
       },
     }),
@@ -351,6 +360,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       await redis?.close();
       await index.close();
       await database.close();
+      await localDatabase?.close();
       folder.release();
       await tracing?.close();
       await log.close();

@@ -12,6 +12,8 @@ export interface Owner {
 export interface DataFolder {
   path: string;
   database: string;
+  /** What is kept of upstream answers where the state is elsewhere. */
+  cacheDatabase: string;
   index: string;
   /** The key with which the command line of the same user reaches the server; readable by that user only. */
   cliKey: string;
@@ -69,6 +71,7 @@ export function takeDataFolder(path: string): DataFolder {
   return {
     path,
     database: join(path, 'sekisho.db'),
+    cacheDatabase: join(path, 'cache.db'),
     index: join(path, 'index'),
     cliKey: join(path, 'cli-key'),
     ledgerJournal: join(path, 'ledger-journal'),

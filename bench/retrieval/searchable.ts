@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EmbedCall, EmbedOutcome } from '../../src/gateway/model-call.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { migrate } from '../../src/migrate.ts';
 import { createStaticEncoder } from '../../src/nlp/embed/static-encoder.ts';
 import type { StaticEncoder } from '../../src/nlp/embed/static-encoder.ts';
 import { createTextAnalyser } from '../../src/nlp/text-analyser.ts';
@@ -18,7 +19,7 @@ import { DEFAULT_TENANT } from '../../src/spec/ids.ts';
 import type { Principal } from '../../src/spec/principal.ts';
 import { noUsage } from '../../src/spec/usage.ts';
 import { createLanceIndex } from '../../src/stores/lance/lance-index.ts';
-import { createSqliteDatabase, migrate } from '../../src/stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../../src/stores/sqlite/sqlite-database.ts';
 import type { CorpusRow } from './sets.ts';
 
 const BATCH = 2000;

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'bun:test';
 import { Secret } from '../lib/secret.ts';
+import { migrate } from '../migrate.ts';
 import type { Database } from '../ports/database.ts';
 import { SekishoError } from '../spec/errors.ts';
 import { DEFAULT_TENANT } from '../spec/ids.ts';
-import { createSqliteDatabase, migrate } from '../stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../stores/sqlite/sqlite-database.ts';
 import { createKeys } from './keys.ts';
 import { accessMigrations } from './schema.ts';
 

@@ -7,6 +7,8 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-", 64 at most, a letter or digit first');
 const limitsBySubject = z.record(z.string().min(1).max(200), limitsSchema).optional();
+/** Also what the variable DATABASE_URL must look like. */
+export const POSTGRES_URL = /^postgres(ql)?:\/\//;
 const httpUrl = z.url({ protocol: /^https?$/ });
 const headers = z.record(z.string(), z.string()).optional();
 
@@ -56,6 +58,21 @@ export const configSchema = z
       })
       .optional()
       .describe('Limits and budgets by name; "*" holds for whoever has none of its own.'),
+    database: z
+      .strictObject({
+        url: z.string().regex(POSTGRES_URL, 'must begin with postgres:// or postgresql://').optional(),
+        max_connections: z.int().min(1).max(1_000).optional().describe('Of this process, at most. Default 10.'),
+        statement_timeout_ms: z
+          .int()
+          .min(100)
+          .max(600_000)
+          .optional()
+          .describe('What one statement may take, waiting for locks included. Default 5000.'),
+      })
+      .optional()
+      .describe(
+        'Postgres for the state that all replicas share; the variable DATABASE_URL too. Default: the data folder.',
+      ),
     redis: z
       .strictObject({
         url: z.string().regex(/^rediss?:\/\//, 'must begin with redis:// or rediss://'),

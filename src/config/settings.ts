@@ -14,7 +14,7 @@ import {
   type RouteSettings,
   type TargetPolicySettings,
 } from './route-settings.ts';
-import type { FileConfig } from './schema.ts';
+import { POSTGRES_URL, type FileConfig } from './schema.ts';
 import { telemetrySettings, type LogSinkSettings, type TracingSettings } from './telemetry-settings.ts';
 
 /** Everything the process was told, judged and with its defaults in place. */
@@ -41,6 +41,8 @@ export interface Settings {
   breaker: { failureShare: number; minimumCalls: number; windowMs: number; openMs: number };
   /** Absent: endpoints are not asked unless a call goes there. */
   healthIntervalMs?: number;
+  /** Absent: the state is in the data folder. */
+  database?: { url: Secret; maxConnections: number; statementTimeoutMs: number };
   redis?: { url: Secret; prefix: string; whenDown: 'count-alone' | 'refuse' };
   cache: { memoryBytes: number; defaultTtlMs: number; embeddings: boolean };
   batching: { waitMs: number; maxInputs: number };
@@ -103,6 +105,10 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
   if (masterText !== undefined && masterText.length < 32) {
     problems.push({ path: 'SEKISHO_MASTER_KEY', message: 'A key of fewer than 32 characters can be guessed.' });
   }
+  const databaseUrl = config.database?.url ?? environment.get('DATABASE_URL');
+  if (databaseUrl !== undefined && !POSTGRES_URL.test(databaseUrl)) {
+    problems.push({ path: 'DATABASE_URL', message: 'The address must begin with postgres:// or postgresql://.' });
+  }
   if (problems.length > 0) return { path: file.path ?? 'environment', problems };
 
   let providers: ProviderSettings[];
@@ -140,6 +146,13 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
         openMs: config.breaker?.open_ms ?? 5_000,
       },
       ...(config.health?.interval_s !== undefined && { healthIntervalMs: config.health.interval_s * 1_000 }),
+      ...(databaseUrl !== undefined && {
+        database: {
+          url: new Secret(databaseUrl),
+          maxConnections: config.database?.max_connections ?? 10,
+          statementTimeoutMs: config.database?.statement_timeout_ms ?? 5_000,
+        },
+      }),
       ...(redisUrl !== undefined && {
         redis: {
           url: new Secret(redisUrl),

@@ -2,12 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { appendFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { migrate } from '../migrate.ts';
 import type { Database } from '../ports/database.ts';
 import { SekishoError } from '../spec/errors.ts';
 import type { LedgerEntry } from '../spec/ledger.ts';
 import { noUsage } from '../spec/usage.ts';
 import { createFileJournal } from '../stores/filesystem/file-journal.ts';
-import { createSqliteDatabase, migrate } from '../stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../stores/sqlite/sqlite-database.ts';
 import { createLedgerWriter } from './ledger-writer.ts';
 import { gatewayMigrations } from './schema.ts';
 

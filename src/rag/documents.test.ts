@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { systemClock } from '../lib/clock.ts';
+import { migrate } from '../migrate.ts';
 import type { Database } from '../ports/database.ts';
 import { DEFAULT_TENANT } from '../spec/ids.ts';
-import { createSqliteDatabase, migrate } from '../stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../stores/sqlite/sqlite-database.ts';
 import { chunkIdOf, createDocuments, type Documents, type PendingDocument, type Place } from './documents.ts';
 import { ragMigrations } from './schema.ts';
 

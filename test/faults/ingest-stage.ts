@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EmbedCall } from '../../src/gateway/model-call.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { migrate } from '../../src/migrate.ts';
 import { createTextAnalyser } from '../../src/nlp/text-analyser.ts';
 import type { ChunkIndex, IndexHit, IndexRef } from '../../src/ports/chunk-index.ts';
 import type { Database } from '../../src/ports/database.ts';
@@ -16,7 +17,7 @@ import { DEFAULT_TENANT, newId } from '../../src/spec/ids.ts';
 import type { Principal } from '../../src/spec/principal.ts';
 import { noUsage } from '../../src/spec/usage.ts';
 import { createLanceIndex } from '../../src/stores/lance/lance-index.ts';
-import { createSqliteDatabase, migrate } from '../../src/stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../../src/stores/sqlite/sqlite-database.ts';
 
 export const PLACE: Place = { tenantId: DEFAULT_TENANT, collection: 'gate' };
 export const REF: IndexRef = { tenantId: DEFAULT_TENANT, collection: 'gate', version: 1 };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { JsonObject } from '../../lib/json.ts';
+import { migrate } from '../../migrate.ts';
 import type { EmbeddingAnswer } from '../../ports/provider.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { DEFAULT_TENANT } from '../../spec/ids.ts';
@@ -7,7 +8,7 @@ import type { Principal } from '../../spec/principal.ts';
 import { noUsage } from '../../spec/usage.ts';
 import { createSqliteCacheStore } from '../../stores/sqlite/sqlite-cache-store.ts';
 import { sqliteCacheMigrations } from '../../stores/sqlite/sqlite-cache-store-schema.ts';
-import { createSqliteDatabase, migrate } from '../../stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../../stores/sqlite/sqlite-database.ts';
 import type { EmbedCall } from '../model-call.ts';
 import { createEmbeddingCache, type EmbeddingCacheOptions } from './embedding-cache.ts';
 import type { EmbeddingPlan } from './embedding-key.ts';

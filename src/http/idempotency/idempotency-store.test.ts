@@ -2,8 +2,9 @@ import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { migrate } from '../../migrate.ts';
 import type { Database } from '../../ports/database.ts';
-import { createSqliteDatabase, migrate } from '../../stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../../stores/sqlite/sqlite-database.ts';
 import { createIdempotencyStore, type IdempotencyScope, type IdempotencyStore } from './idempotency-store.ts';
 import { idempotencyMigrations } from './schema.ts';
 

@@ -1,7 +1,7 @@
 import { Database as Sqlite } from 'bun:sqlite';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Database, Migration, SqlValue, Statement } from '../../ports/database.ts';
+import type { Database, SqlValue, Statement } from '../../ports/database.ts';
 import { SekishoError } from '../../spec/errors.ts';
 
 /**
@@ -52,24 +52,5 @@ function answered<T>(work: () => T): Promise<T> {
     return Promise.resolve(work());
   } catch (cause) {
     return Promise.reject(new SekishoError('storage_unavailable', { cause }));
-  }
-}
-
-/**
- * Applies what is not yet applied, each step in one transaction with its mark.
- *
- * @throws Error naming the step that failed; the process must not start on half a schema.
- */
-export async function migrate(database: Database, migrations: readonly Migration[]): Promise<void> {
-  await database.run('CREATE TABLE IF NOT EXISTS migrations (id TEXT PRIMARY KEY, applied_ms BIGINT NOT NULL)');
-  const done = new Set((await database.all<{ id: string }>('SELECT id FROM migrations')).map((row) => row.id));
-  for (const migration of migrations) {
-    if (done.has(migration.id)) continue;
-    const mark = { sql: 'INSERT INTO migrations (id, applied_ms) VALUES (?, ?)', params: [migration.id, Date.now()] };
-    try {
-      await database.batch([...migration.sql.map((sql) => ({ sql, params: [] })), mark]);
-    } catch (cause) {
-      throw new Error(`The schema step "${migration.id}" failed; nothing of it was kept.`, { cause });
-    }
   }
 }

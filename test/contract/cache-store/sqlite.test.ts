@@ -2,9 +2,10 @@ import { describe, expect, test } from 'bun:test';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { migrate } from '../../../src/migrate.ts';
 import { createSqliteCacheStore } from '../../../src/stores/sqlite/sqlite-cache-store.ts';
 import { sqliteCacheMigrations } from '../../../src/stores/sqlite/sqlite-cache-store-schema.ts';
-import { createSqliteDatabase, migrate } from '../../../src/stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../../../src/stores/sqlite/sqlite-database.ts';
 import { cacheStoreContract } from './cache-store.contract.ts';
 
 const GENEROUS_BYTES = 100 * 1024 * 1024;
