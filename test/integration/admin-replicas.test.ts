@@ -7,9 +7,11 @@ import { createKeys } from '../../src/access/keys.ts';
 import { accessMigrations } from '../../src/access/schema.ts';
 import { createManagedSettings, governanceMigrations } from '../../src/governance/managed-settings.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { migrate } from '../../src/migrate.ts';
+import { migrate } from '../../src/migrate.ts';
 import type { Database } from '../../src/ports/database.ts';
 import { DEFAULT_TENANT } from '../../src/spec/ids.ts';
-import { createSqliteDatabase, migrate } from '../../src/stores/sqlite/sqlite-database.ts';
+import { createSqliteDatabase } from '../../src/stores/sqlite/sqlite-database.ts';
 import { eventually } from '../support/eventually.ts';
 import { createManualTime } from '../support/manual-time.ts';
 
