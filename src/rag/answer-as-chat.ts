@@ -42,9 +42,17 @@ function questionOf(call: ModelCall, collection: CollectionName): Question {
     });
   }
   const { requestId, principal, signal, stream } = call;
+  const { endUser, tags, session, cache, traceParent } = call;
+  const origin = {
+    ...(endUser !== undefined && { endUser }),
+    ...(tags !== undefined && { tags }),
+    ...(session !== undefined && { session }),
+    ...(cache !== undefined && { cache }),
+    ...(traceParent !== undefined && { traceParent }),
+  };
   // A system message of the caller would compete with the rules that keep the answer to the documents.
   const history = messages.slice(0, at).filter(({ role }) => role !== 'system');
-  return { requestId, principal, signal, stream, collection, question, topK: TOP_K, history };
+  return { requestId, principal, signal, stream, origin, collection, question, topK: TOP_K, history };
 }
 
 async function* framesOf(events: AsyncGenerator<AnswerEvent>): AsyncGenerator<StreamFrame> {

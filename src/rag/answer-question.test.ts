@@ -332,6 +332,22 @@ describe('as a model', () => {
     expect(types).toEqual(['start', 'text', 'usage', 'citations', 'finish']);
   });
 
+  test('the models are called for whom it was asked, with what the caller wants of cache and books', async () => {
+    const { answerQuestion, calls } = stage({ says: ['When does it open?', 'It is not said.'] });
+    const answerAsChat = createAnswerAsChat({ answerQuestion, mayUse: () => undefined });
+    const origin = {
+      endUser: 'hanako',
+      tags: ['app=shop'],
+      session: 's1',
+      cache: { wish: 'bypass' },
+      traceParent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    } as const;
+    const messages = [turn('user', 'When?'), turn('assistant', 'At nine.'), turn('user', 'And open?')];
+    await answerAsChat({ ...chatCall(messages, false), ...origin }, 'harbour');
+    expect(calls).toHaveLength(2);
+    for (const call of calls) expect(call).toMatchObject(origin);
+  });
+
   test('who may not use the route is turned away, and so is a call without a question', async () => {
     const denied = createAnswerAsChat({
       answerQuestion: stage().answerQuestion,

@@ -1,5 +1,5 @@
 import { estimateTokens } from '../gateway/estimate.ts';
-import type { ModelAnswer, ModelGateway } from '../gateway/model-call.ts';
+import type { CallOrigin, ModelAnswer, ModelGateway } from '../gateway/model-call.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { JsonObject } from '../lib/json.ts';
 import type { StaticTextEncoder, TextAnalyser } from '../ports/text-analyser.ts';
@@ -28,7 +28,11 @@ export interface Question {
   signal: AbortSignal;
   /** Whether the model's answer is to come in pieces. */
   stream: boolean;
+  /** For whom the models are called, and what the caller wants of cache and books. */
+  origin?: QuestionOrigin;
 }
+
+export type QuestionOrigin = Pick<CallOrigin, 'endUser' | 'tags' | 'session' | 'cache' | 'traceParent'>;
 
 /** A question answered. Citations are exact spans of stored documents. */
 export interface QuestionAnswer {
@@ -104,6 +108,7 @@ export function createAnswerQuestion(deps: AnswerQuestionDeps): AnswerQuestion {
         language: analyser.language(question.question),
       });
       const answer = await deps.gateway.chat({
+        ...question.origin,
         requestId: question.requestId,
         // Who may read the collection may have it answered, whichever routes the key may call directly.
         principal: { ...question.principal, allowedRoutes: [] },

@@ -115,6 +115,18 @@ describe('answers from documents are kept', () => {
     expect(await chats[1]?.text()).toContain('"finish_reason":"stop"');
     expect(writes()).toBe(2);
   });
+
+  test('K7: a caller of a collection as a model may go past the cache', async () => {
+    const body = JSON.stringify({ model: 'rag/town', messages: [{ role: 'user', content: OF_HARBOUR.query }] });
+    const authorization = `Bearer ${server.adminKey}`;
+    const caches = [];
+    for (const wish of ['use', 'use', 'bypass']) {
+      const headers = { authorization, 'content-type': 'application/json', 'x-sekisho-cache': wish };
+      const answer = await fetch(`${server.url}/v1/chat/completions`, { method: 'POST', headers, body });
+      caches.push(answer.headers.get('x-sekisho-cache'));
+    }
+    expect(caches).toEqual(['miss', 'hit', 'miss']);
+  });
 });
 
 describe('a document that changes takes along the answers that used it, and no others', () => {

@@ -1,4 +1,4 @@
-import type { ModelGateway } from '../../gateway/model-call.ts';
+import type { CallOrigin, ModelGateway } from '../../gateway/model-call.ts';
 import type { Message } from '../../spec/chat.ts';
 import type { CollectionName, RequestId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
@@ -12,6 +12,7 @@ export interface Condensable {
   question: string;
   history: readonly Message[];
   signal: AbortSignal;
+  origin?: Partial<CallOrigin>;
 }
 
 const INSTRUCTION =
@@ -39,6 +40,7 @@ export async function condenseQuestion(
     .map((turn) => `${turn.role}: ${textOf(turn)}`)
     .join('\n');
   const answer = await deps.gateway.chat({
+    ...asked.origin,
     requestId: asked.requestId,
     principal: { ...asked.principal, allowedRoutes: [] },
     route: deps.answerRoute,
