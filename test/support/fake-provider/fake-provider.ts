@@ -3,6 +3,7 @@ import { isJsonObject, parseJson, stringAt, type JsonObject } from '../../../src
 import { bedrockWire } from './bedrock.ts';
 import type { Behaviour, Place } from './behaviour.ts';
 import type { FakeAnswer, FakeBody, FakeWireModule } from './fake-answer.ts';
+import { cohereWire } from './cohere.ts';
 import { completionsForm } from './completions.ts';
 import { countTokensWire } from './count-tokens.ts';
 import { geminiWire } from './gemini.ts';
@@ -16,6 +17,7 @@ import { responsesForm } from './responses.ts';
 const WIRES: readonly FakeWireModule[] = [
   geminiWire,
   bedrockWire,
+  cohereWire,
   responsesForm,
   completionsForm,
   countTokensWire,
