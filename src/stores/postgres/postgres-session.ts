@@ -37,7 +37,7 @@ const IDLE_IN_TRANSACTION_MS = 5_000;
 
 // The settings are of the session and not of its first packet, which a proxy in between might refuse.
 const BEGIN_SESSION = `SELECT pid || '@' || EXTRACT(EPOCH FROM backend_start) AS backend,
-  set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $2, false)
+  set_config('application_name', 'sekisho', false), set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $2, false)
   FROM pg_stat_activity WHERE pid = pg_backend_pid()`;
 
 /** Opens a connection. @throws Error of the client, Unanswered. */
