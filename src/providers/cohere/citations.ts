@@ -46,7 +46,7 @@ function answerSpan(
   const start = numberAt(citation, 'start') ?? -1;
   const end = numberAt(citation, 'end') ?? -1;
   const elsewhere = (stringAt(citation, 'type') ?? 'TEXT_CONTENT') !== 'TEXT_CONTENT';
-  if (elsewhere || text === '' || start < 0 || end <= start) return {};
+  if (elsewhere || text === '' || start < 0) return {};
   if (answered.slice(start, end) === text) return { answer_start: start, answer_end: end };
   const characters = Array.from(answered);
   if (characters.slice(start, end).join('') !== text) return {};
