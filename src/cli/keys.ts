@@ -1,5 +1,6 @@
 import { arrayAt, isJsonObject, stringAt } from '../lib/json.ts';
 import type { CommandInput } from './command.ts';
+import { visibleField } from './terminal.ts';
 import { withServer } from './with-server.ts';
 
 /** `keys create|list|rotate|revoke`. */
@@ -34,7 +35,7 @@ export async function keysCommand(input: CommandInput): Promise<number> {
       for (const key of data.filter(isJsonObject)) {
         const state = key['revoked_at'] !== null ? 'revoked' : (stringAt(key, 'expires_at') ?? 'no expiry');
         terminal.print(
-          `${stringAt(key, 'id')}  ${stringAt(key, 'hint')}…  ${stringAt(key, 'role')?.padEnd(6)}  ${state}  ${stringAt(key, 'name')}`,
+          `${stringAt(key, 'id')}  ${stringAt(key, 'hint')}…  ${stringAt(key, 'role')?.padEnd(6)}  ${state}  ${visibleField(stringAt(key, 'name') ?? '')}`,
         );
       }
       return 0;

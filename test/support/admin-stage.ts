@@ -28,6 +28,8 @@ export interface AdminStage {
   chat(model: string, more?: object, key?: string): Promise<Told>;
   /** Stops the server and starts it again on the same data folder. */
   restart(): Promise<void>;
+  /** Stops the server and leaves the data folder to others. */
+  pause(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function startAdminStage(config: FileConfig = {}): Promise<AdminSta
       },
     });
   let server = await start();
+  let paused = false;
   const ask: AdminStage['ask'] = async (method, path, body, key = server.adminKey) => {
     const response = await fetch(`${server.url}${path}`, {
       method,
@@ -83,8 +86,12 @@ export async function startAdminStage(config: FileConfig = {}): Promise<AdminSta
       await server.stop();
       server = await start();
     },
-    stop: async () => {
+    pause: async () => {
       await server.stop();
+      paused = true;
+    },
+    stop: async () => {
+      if (!paused) await server.stop();
       await Promise.all([upstream.stop(), other.stop()]);
       rmSync(dataFolder, { recursive: true, force: true });
     },
