@@ -4,6 +4,7 @@ import type { JsonObject } from '../../lib/json.ts';
 import type { AnswerEvent, AnswerQuestion, Question, QuestionAnswer } from '../../rag/answer-question.ts';
 import type { Hit } from '../../spec/document.ts';
 import { SekishoError, toSekishoError } from '../../spec/errors.ts';
+import { callHeaders } from '../call-headers.ts';
 import { queryRequestSchema, type QueryEvents, type QueryResponse, type QuerySource } from '../contract/query.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
 import { readValid } from '../read-body.ts';
@@ -18,16 +19,17 @@ export interface QueryRouteDeps {
 export function queryRoutes({ answerQuestion }: QueryRouteDeps): Hono<HttpEnv> {
   return new Hono<HttpEnv>().post('/v1/query', async (context) => {
     const request = await readValid(context, queryRequestSchema);
-    const principal = context.get('principal');
+    const { requestId, principal, signal, ...headers } = callHeaders(context);
     requireCollection(principal, request.collection);
     const question: Question = {
-      requestId: context.get('requestId'),
+      requestId,
       principal,
+      origin: headers,
       collection: request.collection,
       question: request.query,
       history: [],
       topK: request.top_k,
-      signal: context.req.raw.signal,
+      signal,
       stream: request.stream,
       ...(request.filters !== undefined && { filters: request.filters as JsonObject }),
     };
