@@ -61,10 +61,14 @@ export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
   const open = (): Promise<PostgresSession> =>
     openPostgresSession({ url: options.url, connectTimeoutMs, statementTimeoutMs, onSlow: () => void probe() });
 
+  /** A connection for one piece of work, which counts as busy from here on. */
   function take(): Promise<PostgresSession> {
     for (let session = idle.pop(); session !== undefined; session = idle.pop()) {
       // One that was lost while nobody used it means nothing yet.
-      if (session.state() === 'open') return Promise.resolve(session);
+      if (session.state() === 'open') {
+        busy.add(session);
+        return Promise.resolve(session);
+      }
       session.end();
     }
     return new Promise((resolve, reject) => {
@@ -107,6 +111,7 @@ export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
       return;
     }
     clearTimeout(next.timer);
+    busy.add(session);
     next.resolve(session);
   }
 
@@ -172,7 +177,6 @@ export function createPostgresPool(options: PostgresPoolOptions): PostgresPool {
     use: async (work) => {
       if (state !== 'up') throw new Error('Postgres is not reached.', { cause: lastError });
       const session = await take();
-      busy.add(session);
       try {
         return await work(session);
       } catch (thrown) {

@@ -7,22 +7,26 @@ import {
   startPostgres,
   type PostgresServer,
 } from '../../support/postgres-server.ts';
-import { databaseContract } from './database.contract.ts';
+import { databaseContract, type DatabaseFixture } from './database.contract.ts';
+import { roomsContract } from './rooms.contract.ts';
+
+async function make(): Promise<DatabaseFixture> {
+  const server = await startPostgres();
+  const database = openPostgres(server);
+  return {
+    database,
+    other: openPostgres(server),
+    bytesType: 'BYTEA',
+    stop: async () => {
+      await database.close();
+      await server.stop();
+    },
+  };
+}
 
 if (postgresAvailable) {
-  databaseContract('postgres', async () => {
-    const server = await startPostgres();
-    const database = openPostgres(server);
-    return {
-      database,
-      other: openPostgres(server),
-      bytesType: 'BYTEA',
-      stop: async () => {
-        await database.close();
-        await server.stop();
-      },
-    };
-  });
+  databaseContract('postgres', make);
+  roomsContract('postgres', make);
 }
 
 describe.skipIf(!postgresAvailable)(`database on Postgres${postgresMissing}`, () => {

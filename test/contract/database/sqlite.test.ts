@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSqliteDatabase } from '../../../src/stores/sqlite/sqlite-database.ts';
-import { databaseContract } from './database.contract.ts';
+import { databaseContract, type DatabaseFixture } from './database.contract.ts';
+import { roomsContract } from './rooms.contract.ts';
 
-databaseContract('sqlite', async () => {
+async function make(): Promise<DatabaseFixture> {
   const folder = mkdtempSync(join(tmpdir(), 'sekisho-database-'));
   const path = join(folder, 'state.db');
   const database = createSqliteDatabase({ path });
@@ -17,4 +18,7 @@ databaseContract('sqlite', async () => {
       rmSync(folder, { recursive: true });
     },
   };
-});
+}
+
+databaseContract('sqlite', make);
+roomsContract('sqlite', make);
