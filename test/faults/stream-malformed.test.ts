@@ -6,9 +6,21 @@ import {
   withoutLastBlankLine,
   type Behaviour,
 } from '../support/fake-provider/behaviour.ts';
-import { errorsOf } from '../support/read-stream.ts';
+import { eventMessage } from '../support/fake-provider/event-message.ts';
+import { errorsOf, readStream, type SeenStream } from '../support/read-stream.ts';
 import { startStage, type Stage } from '../support/stage.ts';
-import { askOver, completions, OPENAI_WIRE_ROADS, ROADS, streamOver, TEXT, textOf } from './stream-roads.ts';
+import {
+  askOver,
+  completions,
+  FAILED,
+  failureOf,
+  OPENAI_WIRE_ROADS,
+  ROADS,
+  type Road,
+  streamOver,
+  TEXT,
+  textOf,
+} from './stream-roads.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -20,11 +32,15 @@ beforeEach(() => stage.reset());
 const SHAPES: [string, Behaviour][] = [
   ['split at every byte', { pieces: 'byte' }],
   ['all in one packet', { pieces: 'one' }],
+  ['compressed although nobody asked', { encoding: 'gzip' }],
+  ['compressed and split at every byte', { encoding: 'gzip', pieces: 'byte' }],
+];
+
+/** What is possible where a stream is lines of text. */
+const LINE_SHAPES: [string, Behaviour][] = [
   ['with CRLF', { events: withCrlf }],
   ['with CRLF, split at every byte', { events: withCrlf, pieces: 'byte' }],
   ['without the last blank line', { events: withoutLastBlankLine }],
-  ['compressed although nobody asked', { encoding: 'gzip' }],
-  ['compressed and split at every byte', { encoding: 'gzip', pieces: 'byte' }],
   [
     'with comments and blank lines between',
     { events: (events) => events.flatMap((event) => [': hello\n\n\n\n', event]) },
@@ -34,8 +50,25 @@ const SHAPES: [string, Behaviour][] = [
   ['without the blank after the colon', { events: (events) => events.map((event) => event.replaceAll(': {', ':{')) }],
 ];
 
+/** Events of the bedrock wire, whose bytes are no text. */
+const bytesOf = (event: Buffer): string => event.toString('latin1');
+const MESSAGE_SHAPES: [string, Behaviour][] = [
+  [
+    'with events nobody knows between',
+    { events: withInserted(4, bytesOf(eventMessage('newEvent', { some: 'data' }))) },
+  ],
+  ['with an event without data', { events: withInserted(4, bytesOf(eventMessage('contentBlockDelta', {}))) }],
+];
+
+const BROKEN_EVENT = 'data: {"broken":\n\n';
+/** A message of which one byte of the payload was turned on its way. */
+const DAMAGED_MESSAGE = bytesOf(
+  eventMessage('contentBlockDelta', { contentBlockIndex: 0, delta: { text: 'x' } }),
+).replace('"text"', '"te\xfft"');
+
 describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
-  test.each(SHAPES)('S6: a stream %s gives the same text and is settled once', async (_, behaviour) => {
+  const shapes = [...SHAPES, ...(road.wire === 'bedrock' ? MESSAGE_SHAPES : LINE_SHAPES)];
+  test.each(shapes)('S6: a stream %s gives the same text and is settled once', async (_, behaviour) => {
     stage.upstream.script(behaviour);
     const seen = await streamOver(stage, road);
     expect(seen.status).toBe(200);
@@ -47,10 +80,12 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
   });
 
   test('S6: invalid JSON in one event ends in an error or in the rest of the text, never in both', async () => {
-    stage.upstream.script({ events: withInserted(4, 'data: {"broken":\n\n') });
-    const seen = await streamOver(stage, road);
+    const broken = withInserted(4, road.wire === 'bedrock' ? DAMAGED_MESSAGE : BROKEN_EVENT);
+    const seen = await streamAfterStart(road, broken);
     const errors = errorsOf(seen.data).length;
     expect(errors + completions(road, seen)).toBe(1);
+    const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
+    expect(row.outcome).toBe(errors === 0 ? 'ok' : 'error');
     if (errors === 0) expect(textOf(road, seen)).toBe(TEXT);
     expect((await streamOver(stage, road)).status).toBe(200);
   });
@@ -80,6 +115,16 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
   });
 });
 
+describe.each(ROADS.filter((road) => road.wire === 'bedrock'))('$dialect dialect over the bedrock wire', (road) => {
+  test('S6: a byte that was lost on the way is an error, never half an answer', async () => {
+    const torn = withInserted(4, DAMAGED_MESSAGE.replace('\xff', ''));
+    expect(failureOf(road, await streamAfterStart(road, torn))).toEqual(FAILED);
+    // In one packet nothing has gone out when it is seen: the caller is told by the status.
+    stage.upstream.onModel(road.model, { events: torn, pieces: 'one' });
+    expect((await askOver(stage, road)).status).toBe(502);
+  });
+});
+
 describe.each(OPENAI_WIRE_ROADS)('$dialect dialect over the openai wire', (road) => {
   test.each(['event', 'one'] as const)('S6: a data line of 1 MB passes (%s)', async (pieces) => {
     stage.upstream.script({ events: withHugeDelta(1_000_000), pieces });
@@ -98,3 +143,13 @@ describe.each(OPENAI_WIRE_ROADS)('$dialect dialect over the openai wire', (road)
     expect(seen.text.length).toBeLessThan(100_000);
   });
 });
+
+/** A stream whose fifth event and what follows come after the answer has begun. */
+async function streamAfterStart(road: Road, events: NonNullable<Behaviour['events']>): Promise<SeenStream> {
+  stage.upstream.script({ events, stall: { at: { events: 4 } } });
+  const response = await askOver(stage, road);
+  expect(response.status).toBe(200);
+  await stage.upstream.stalled();
+  stage.upstream.release();
+  return readStream(response);
+}

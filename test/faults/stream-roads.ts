@@ -1,5 +1,5 @@
 import { isJsonObject } from '../../src/lib/json.ts';
-import type { Place } from '../support/fake-provider/behaviour.ts';
+import { ANTHROPIC_PING, COMMENT_PING, type Ping, type Place } from '../support/fake-provider/behaviour.ts';
 import {
   anthropicText,
   errorsOf,
@@ -8,12 +8,12 @@ import {
   responsesText,
   type SeenStream,
 } from '../support/read-stream.ts';
-import type { Stage } from '../support/stage.ts';
+import { BEDROCK_MODEL, type Stage } from '../support/stage.ts';
 
 /** One way from a caller's dialect to an upstream's wire. */
 export interface Road {
   dialect: 'openai' | 'anthropic' | 'responses';
-  wire: 'openai' | 'anthropic';
+  wire: 'openai' | 'anthropic' | 'gemini' | 'bedrock';
   /** Whether the bytes of the upstream go to the caller as they are. */
   passes: boolean;
   /** Route with patient timeouts, and the same with tiny ones. */
@@ -23,6 +23,10 @@ export interface Road {
   model: string;
   /** A place in the recorded plain stream after which some of the text is out and some is not. */
   midway: Place;
+  /** What keeps a connection awake on the wire and is no data; absent where the wire knows no such thing. */
+  ping?: Ping;
+  /** What the recorded plain answer reports as its output. */
+  outputTokens: number;
 }
 
 const OPENAI_WIRE = {
@@ -31,6 +35,8 @@ const OPENAI_WIRE = {
   hasty: 'hasty',
   model: 'gpt-4o-mini',
   midway: { events: 5 },
+  ping: COMMENT_PING,
+  outputTokens: 13,
 } as const;
 const ANTHROPIC_WIRE = {
   wire: 'anthropic',
@@ -38,10 +44,31 @@ const ANTHROPIC_WIRE = {
   hasty: 'hasty-sonnet',
   model: 'claude-sonnet-4-5',
   midway: { events: 6 },
+  ping: ANTHROPIC_PING,
+  outputTokens: 14,
+} as const;
+const GEMINI_WIRE = {
+  wire: 'gemini',
+  route: 'gemini',
+  hasty: 'hasty-gemini',
+  model: 'gemini-2.5-flash',
+  midway: { events: 5 },
+  ping: COMMENT_PING,
+  outputTokens: 14,
+} as const;
+const BEDROCK_WIRE = {
+  wire: 'bedrock',
+  route: 'bedrock',
+  hasty: 'hasty-bedrock',
+  model: BEDROCK_MODEL,
+  midway: { events: 5 },
+  outputTokens: 14,
 } as const;
 
 /** The OpenAI wire where it takes the bodies of responses. */
 const FORMS = { ...OPENAI_WIRE, route: 'forms', hasty: 'hasty-forms', midway: { events: 8 } } as const;
+
+const DIALECTS = ['openai', 'anthropic', 'responses'] as const;
 
 /** Every dialect over every wire: what holds for one holds for all. */
 export const ROADS: readonly Road[] = [
@@ -52,7 +79,11 @@ export const ROADS: readonly Road[] = [
   { dialect: 'responses', ...FORMS, passes: true },
   { dialect: 'responses', ...OPENAI_WIRE, passes: false },
   { dialect: 'responses', ...ANTHROPIC_WIRE, passes: false },
+  ...[GEMINI_WIRE, BEDROCK_WIRE].flatMap((wire) => DIALECTS.map((dialect) => ({ dialect, ...wire, passes: false }))),
 ];
+
+/** The roads whose wire knows pings. */
+export const PINGING_ROADS = ROADS.flatMap((road) => (road.ping === undefined ? [] : [{ ...road, ping: road.ping }]));
 
 /** The roads on which the OpenAI wire streams chunks of a chat. */
 export const OPENAI_WIRE_ROADS = ROADS.filter((road) => road.wire === 'openai' && road.route !== FORMS.route);

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { eventually } from '../support/eventually.ts';
-import { ANTHROPIC_PING, COMMENT_PING } from '../support/fake-provider/behaviour.ts';
 import { HASTY_LIMIT_MS, startStage, type Stage } from '../support/stage.ts';
-import { askOver, FAILED, failureOf, ROADS, streamOver, TEXT, textOf } from './stream-roads.ts';
+import { askOver, FAILED, failureOf, PINGING_ROADS, ROADS, streamOver, TEXT, textOf } from './stream-roads.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -34,24 +33,6 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     expect((await streamOver(stage, road, { key })).status).toBe(200);
   });
 
-  test('S3: comments and heartbeats do not reset the between-data timer', async () => {
-    const ping = road.wire === 'openai' ? COMMENT_PING : ANTHROPIC_PING;
-    stage.upstream.script({ stall: { at: road.midway, ping } });
-    const seen = await streamOver(stage, road, { route: road.hasty });
-    expect(failureOf(road, seen)).toEqual(FAILED);
-    const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
-    expect(row).toMatchObject({ outcome: 'error', error_code: 'upstream_timeout' });
-  });
-
-  test('S3: comments alone are not the first byte', async () => {
-    const ping = road.wire === 'openai' ? COMMENT_PING : ANTHROPIC_PING;
-    stage.upstream.onModel(road.model, { stall: { at: 'after-headers', ping } });
-    const response = await askOver(stage, road, { route: road.hasty });
-    expect(response.status).toBe(504);
-    expect(await response.text()).toContain('first-byte');
-    expect(stage.upstream.requests).toHaveLength(1);
-  });
-
   test.each(['before-headers', 'after-headers'] as const)('F2: a stall %s is a timeout with a status', async (at) => {
     stage.upstream.script({ stall: { at } });
     const response = await askOver(stage, road, { route: road.hasty });
@@ -70,6 +51,24 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     await (
       await stage.upstream.request(0)
     ).aborted;
+  });
+});
+
+describe.each(PINGING_ROADS)('$dialect dialect over the $wire wire', (road) => {
+  test('S3: comments and heartbeats do not reset the between-data timer', async () => {
+    stage.upstream.script({ stall: { at: road.midway, ping: road.ping } });
+    const seen = await streamOver(stage, road, { route: road.hasty });
+    expect(failureOf(road, seen)).toEqual(FAILED);
+    const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
+    expect(row).toMatchObject({ outcome: 'error', error_code: 'upstream_timeout' });
+  });
+
+  test('S3: comments alone are not the first byte', async () => {
+    stage.upstream.onModel(road.model, { stall: { at: 'after-headers', ping: road.ping } });
+    const response = await askOver(stage, road, { route: road.hasty });
+    expect(response.status).toBe(504);
+    expect(await response.text()).toContain('first-byte');
+    expect(stage.upstream.requests).toHaveLength(1);
   });
 });
 

@@ -35,25 +35,43 @@ export const HASTY_MS = 120;
 /** How long a test may reasonably wait for one such timer. */
 export const HASTY_LIMIT_MS = HASTY_MS * 25;
 
+/** The name by which Bedrock knows the model of the route `bedrock`. */
+export const BEDROCK_MODEL = 'anthropic.claude-sonnet-4-5-20250929-v1:0';
+
 const PRICES = {
   'gpt-4o-mini': { input_per_million: 0.15, cached_input_per_million: 0.075, output_per_million: 0.6 },
   'claude-sonnet-4-5': { input_per_million: 3, cached_input_per_million: 0.3, output_per_million: 15 },
   'text-embedding-3-small': { input_per_million: 0.02, output_per_million: 0 },
+  'gemini-2.5-flash': { input_per_million: 0.3, cached_input_per_million: 0.03, output_per_million: 2.5 },
+  [BEDROCK_MODEL]: { input_per_million: 3, cached_input_per_million: 0.3, output_per_million: 15 },
 };
-
-const BEDROCK_MODEL = 'anthropic.claude-sonnet-4-5-20250929-v1:0';
 
 /**
  * Routes: `fast` (openai wire), `sonnet` (anthropic wire), `hasty` and `hasty-sonnet` (the same with tiny
  * timeouts), `backed` (fast, then the spare), `hasty-backed`, `crossed` (fast, then anthropic), `embed`, `free`
  * (a model without a price), `forms` (the openai wire where it takes responses and completions as they are),
- * `hasty-forms`, `gemini`, `bedrock`.
+ * `hasty-forms`, `gemini`, `bedrock`, `hasty-gemini`, `hasty-bedrock`.
  */
 export async function startStage(): Promise<Stage> {
   const upstream = await startFakeProvider();
   const spare = await startFakeProvider();
   const timeouts = { connect_ms: HASTY_MS, first_byte_ms: HASTY_MS, between_data_ms: HASTY_MS };
   const openaiWire = { wire: 'openai' as const, api_key: CREDENTIAL, prices: PRICES };
+  const geminiWire = {
+    wire: 'gemini' as const,
+    api_key: CREDENTIAL,
+    prices: PRICES,
+    base_url: `${upstream.origin}/v1beta`,
+    models: ['gemini-2.5-flash'],
+  };
+  const bedrockWire = {
+    wire: 'bedrock' as const,
+    api_key: CREDENTIAL,
+    prices: PRICES,
+    base_url: upstream.origin,
+    aws: { region: 'us-east-1' },
+    models: [BEDROCK_MODEL],
+  };
   const anthropicWire = { wire: 'anthropic' as const, api_key: CREDENTIAL, prices: PRICES, base_url: upstream.baseUrl };
   const models = ['gpt-4o-mini', 'text-embedding-3-small'];
   const server = await startSekisho({
@@ -69,21 +87,10 @@ export async function startStage(): Promise<Stage> {
         hasty: { ...openaiWire, base_url: upstream.baseUrl, models, timeouts },
         forms: { ...openaiWire, base_url: upstream.baseUrl, models, forms: ['responses', 'completions'] },
         'hasty-forms': { ...openaiWire, base_url: upstream.baseUrl, models, forms: ['responses'], timeouts },
-        google: {
-          wire: 'gemini',
-          api_key: CREDENTIAL,
-          prices: PRICES,
-          base_url: `${upstream.origin}/v1beta`,
-          models: ['gemini-2.5-flash'],
-        },
-        amazon: {
-          wire: 'bedrock',
-          api_key: CREDENTIAL,
-          prices: PRICES,
-          base_url: upstream.origin,
-          aws: { region: 'us-east-1' },
-          models: [BEDROCK_MODEL],
-        },
+        google: geminiWire,
+        'hasty-google': { ...geminiWire, timeouts },
+        amazon: bedrockWire,
+        'hasty-amazon': { ...bedrockWire, timeouts },
         claude: { ...anthropicWire, models: ['claude-sonnet-4-5'] },
         'hasty-claude': { ...anthropicWire, models: ['claude-sonnet-4-5'], timeouts },
         nowhere: { ...openaiWire, base_url: 'http://127.0.0.1:1/v1', models },
@@ -103,7 +110,9 @@ export async function startStage(): Promise<Stage> {
         forms: ['forms/gpt-4o-mini'],
         'hasty-forms': ['hasty-forms/gpt-4o-mini'],
         gemini: ['google/gemini-2.5-flash'],
+        'hasty-gemini': ['hasty-google/gemini-2.5-flash'],
         bedrock: [`amazon/${BEDROCK_MODEL}`],
+        'hasty-bedrock': [`hasty-amazon/${BEDROCK_MODEL}`],
       },
       logging: { level: 'silent' },
     },

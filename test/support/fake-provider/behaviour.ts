@@ -30,7 +30,7 @@ export interface Behaviour {
 
 /** What is sent while standing still. The interval is the provider's own: a test waits for effects only. */
 export interface Ping {
-  text: string;
+  text: string | Uint8Array;
   everyMs: number;
 }
 
