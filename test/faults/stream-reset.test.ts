@@ -2,7 +2,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:tes
 import { withoutDone, type Behaviour } from '../support/fake-provider/behaviour.ts';
 import { errorsOf } from '../support/read-stream.ts';
 import { startStage, type Stage } from '../support/stage.ts';
-import { completions, FAILED, failureOf, finishes, ROADS, streamOver, TEXT, textOf } from './stream-roads.ts';
+import {
+  completions,
+  FAILED,
+  failureOf,
+  finishes,
+  ROADS,
+  streamOver,
+  TEXT,
+  textOf,
+  type Road,
+} from './stream-roads.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -36,6 +46,36 @@ describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
     const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
     expect(row).toMatchObject({ outcome: 'error', error_code: 'upstream_broken' });
   });
+});
+
+/** The stream up to the event that gives the reason for the end; what would come after it never comes. */
+const REASONS = {
+  openai: '"finish_reason":"',
+  anthropic: '"stop_reason":"',
+  gemini: '"finishReason":"',
+  bedrock: '"stopReason":"',
+};
+function upToReason(road: Road): (events: readonly string[]) => string[] {
+  const reason = road.dialect === 'responses' && road.passes ? 'response.completed' : REASONS[road.wire];
+  return (events) => events.slice(0, events.findIndex((event) => event.includes(reason)) + 1);
+}
+
+describe.each(ROADS)('$dialect dialect over the $wire wire', (road) => {
+  test.each(['end', 'cut', 'reset'] as const)(
+    'S1: an upstream whose last word is its finish reason (%s) has answered, and the stream ends at once',
+    async (how) => {
+      const broken = how === 'end' ? {} : { break: { at: 'end', how } as const };
+      stage.upstream.script({ events: upToReason(road), ...broken });
+      const seen = await streamOver(stage, road);
+      expect(textOf(road, seen)).toBe(TEXT);
+      expect(errorsOf(seen.data)).toEqual([]);
+      expect([finishes(road, seen), seen.end]).toEqual([1, 'closed']);
+      const row = await stage.ledger.settled(seen.headers.get('x-sekisho-request-id'));
+      expect(row).toMatchObject({ outcome: 'ok', error_code: null });
+      expect(row.output_tokens).toBeGreaterThan(0);
+      expect(stage.upstream.requests).toHaveLength(1);
+    },
+  );
 });
 
 describe.each(ROADS.filter((road) => road.wire === 'openai'))('$dialect dialect over the openai wire', (road) => {
