@@ -1,10 +1,19 @@
-import { numberAt } from '../lib/json.ts';
+import { numberAt, type JsonValue } from '../lib/json.ts';
 import type { ContentPart } from '../spec/chat.ts';
 import type { Estimate } from './admission.ts';
 import type { EmbedCall, ModelCall, RerankModelCall } from './model-call.ts';
 
 /** What a call without a stated maximum is taken to answer, in tokens. */
 const ASSUMED_OUTPUT_TOKENS = 1_024;
+
+/** Names of a maximum. Where several are stated the upstream chooses, so the largest counts. */
+const MAXIMA = ['max_completion_tokens', 'max_tokens', 'max_output_tokens'] as const;
+
+/** A number, also as text: some servers take it for one. */
+function statedNumber(value: JsonValue | undefined): number | undefined {
+  const given = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof given === 'number' && !Number.isNaN(given) ? given : undefined;
+}
 
 /**
  * Tokens of a text without a tokeniser: a quarter of its UTF-8 bytes. English runs at about four bytes a
@@ -18,14 +27,13 @@ export function estimateTokens(text: string): number {
 export function estimateChat(call: ModelCall): Estimate {
   if (call.native !== undefined) {
     const { json, text } = call.native;
-    const stated =
-      numberAt(json, 'max_completion_tokens') ?? numberAt(json, 'max_tokens') ?? numberAt(json, 'max_output_tokens');
+    const stated = MAXIMA.flatMap((name) => statedNumber(json[name]) ?? []);
     // Of several prompts each is answered, of several candidates each is made.
     const prompts = Array.isArray(json['prompt']) ? json['prompt'].length : 1;
     const answers = Math.max(1, numberAt(json, 'n') ?? 1, numberAt(json, 'best_of') ?? 1) * Math.max(1, prompts);
     return {
       inputTokens: estimateTokens(text),
-      maxOutputTokens: Math.max(0, stated ?? ASSUMED_OUTPUT_TOKENS) * answers,
+      maxOutputTokens: (stated.length === 0 ? ASSUMED_OUTPUT_TOKENS : Math.max(0, ...stated)) * answers,
     };
   }
   const request = call.request();

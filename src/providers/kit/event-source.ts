@@ -4,6 +4,8 @@ import type { Exchange } from './exchange.ts';
 
 /** How long a complete answer is given to close its body, so that its connection can serve the next call. */
 const DRAIN_MS = 1_000;
+/** What a whole answer may hold at most, a streamed one may too: an upstream that never ends is broken off. */
+const MAX_STREAM_BYTES = 64 * 1024 * 1024;
 
 /** The events of a streamed answer, in runs of whole ones. */
 export interface EventSource {
@@ -33,6 +35,7 @@ export function createEventSource(
   const reader = body.getReader();
   const { watchdog } = exchange;
   let over = false;
+  let bytes = 0;
 
   function abort(): void {
     if (over) return;
@@ -61,6 +64,8 @@ export function createEventSource(
             const tail = framer.end();
             return tail === undefined ? undefined : handOver(tail);
           }
+          bytes += value.length;
+          if (bytes > MAX_STREAM_BYTES) throw new Error(`The stream is larger than ${MAX_STREAM_BYTES} bytes.`);
           const whole = framer.push(value);
           if (whole !== undefined) return handOver(whole);
         }
