@@ -1,5 +1,6 @@
 import { SekishoError } from '../../spec/errors.ts';
 import { ConnectTimeout } from './reach.ts';
+import type { Ticker } from './ticker.ts';
 import { createWatchdog, type Phase, type Watchdog } from './watchdog.ts';
 
 /** One call under way: its abort signal, its timer, and the reason why it broke. */
@@ -20,11 +21,17 @@ export interface Exchange {
 export function createExchange(
   call: { target: string; signal: AbortSignal },
   timeouts: { firstByteMs: number; betweenDataMs: number },
+  ticker: Ticker,
 ): Exchange {
   const controller = new AbortController();
   const leave = (): void => controller.abort(call.signal.reason);
   call.signal.addEventListener('abort', leave, { once: true });
-  const watchdog = createWatchdog({ ...timeouts, onExpired: () => controller.abort() });
+  const watchdog = createWatchdog({
+    ticker,
+    firstByteMs: timeouts.firstByteMs,
+    betweenDataMs: timeouts.betweenDataMs,
+    onExpired: () => controller.abort(),
+  });
   const values = { target: call.target };
   const timeout = (phase: Phase, cause: unknown): SekishoError =>
     new SekishoError('upstream_timeout', { values: { ...values, phase }, cause });

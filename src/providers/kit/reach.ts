@@ -1,16 +1,23 @@
+import { LRUCache } from 'lru-cache';
+
 /** An origin that answered this recently is not asked again. */
 const FRESH_MS = 10_000;
-/** Of more origins than this the oldest knowledge is forgotten. */
+/** Of more origins or addresses than this the oldest knowledge is forgotten. */
 const MAX_ORIGINS = 1_000;
 
 /** Thrown when the connection did not stand in time; anything else is thrown as it came. */
 export class ConnectTimeout extends Error {}
 
 export interface Reach {
-  /** Resolves when the origin of `url` took a TCP connection; undefined where it has answered lately. */
-  reach(url: URL, connectMs: number): Promise<void> | undefined;
-  /** The origin has just answered. */
-  answered(url: URL): void;
+  /** Resolves when the origin of an address took a TCP connection; undefined where it has answered lately. */
+  reach(url: string, connectMs: number): Promise<void> | undefined;
+  /** The origin of an address has just answered. */
+  answered(url: string): void;
+}
+
+interface Origin {
+  lastMs: number;
+  asking?: Promise<void>;
 }
 
 /**
@@ -19,26 +26,35 @@ export interface Reach {
  * packets is given up after `connectMs`, while a model may take minutes to its first byte.
  */
 export function createReach(): Reach {
-  const lastMs = new Map<string, number>();
-  const asking = new Map<string, Promise<void>>();
+  const origins = new LRUCache<string, Origin>({ max: MAX_ORIGINS });
+  // The origin of an address is looked up, because reading an address costs as much as the rest of this.
+  const byUrl = new LRUCache<string, Origin>({ max: MAX_ORIGINS });
 
-  const answered = (url: URL): void => {
-    const known = lastMs.delete(url.host);
-    if (!known && lastMs.size >= MAX_ORIGINS) lastMs.delete(lastMs.keys().next().value ?? '');
-    lastMs.set(url.host, performance.now());
-  };
+  function originOf(url: string): Origin {
+    const known = byUrl.get(url);
+    if (known !== undefined) return known;
+    const { origin: name } = new URL(url);
+    const origin = origins.get(name) ?? { lastMs: -Infinity };
+    origins.set(name, origin);
+    byUrl.set(url, origin);
+    return origin;
+  }
 
   return {
-    answered,
+    answered: (url) => {
+      originOf(url).lastMs = performance.now();
+    },
     reach: (url, connectMs) => {
-      if (performance.now() - (lastMs.get(url.host) ?? -Infinity) < FRESH_MS) return undefined;
-      const running = asking.get(url.host);
-      if (running !== undefined) return running;
-      const attempt = connect(url, connectMs)
-        .then(() => answered(url))
-        .finally(() => asking.delete(url.host));
-      asking.set(url.host, attempt);
-      return attempt;
+      const origin = originOf(url);
+      if (performance.now() - origin.lastMs < FRESH_MS) return undefined;
+      origin.asking ??= connect(new URL(url), connectMs)
+        .then(() => {
+          origin.lastMs = performance.now();
+        })
+        .finally(() => {
+          delete origin.asking;
+        });
+      return origin.asking;
     },
   };
 }

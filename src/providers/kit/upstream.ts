@@ -3,6 +3,7 @@ import { SekishoError } from '../../spec/errors.ts';
 import { createEventSource, type EventFramer, type EventSource } from './event-source.ts';
 import { createExchange, type Exchange } from './exchange.ts';
 import type { Reach } from './reach.ts';
+import { createTicker } from './ticker.ts';
 import { upstreamError, type UpstreamRefusal } from './upstream-error.ts';
 
 export interface Timeouts {
@@ -65,31 +66,35 @@ export interface Upstream {
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** How late a timeout may be noticed. */
+const TICK_MS = 20;
 const MAX_ERROR_BYTES = 64 * 1024;
 /** Comments and pings that come before the first data are kept up to this size. */
 const MAX_PRELUDE_BYTES = 64 * 1024;
 
 /** Calls to one upstream: timed, bounded, abortable, with every failure in our own words. */
 export function createUpstream(options: UpstreamOptions): Upstream {
+  const ticker = createTicker(TICK_MS);
+
   /** Sends the request; the answer's head has come when this resolves. */
   async function open(call: UpstreamCall): Promise<{ response: Response; exchange: Exchange }> {
     if (call.signal.aborted) throw new SekishoError('caller_left', { cause: call.signal.reason });
-    const exchange = createExchange(call, options.timeouts);
+    const exchange = createExchange(call, options.timeouts, ticker);
     let own = options.headers();
     try {
-      const url = new URL(call.url);
+      const { url } = call;
       const reaching = options.reach?.reach(url, options.timeouts.connectMs);
       if (reaching !== undefined) await Promise.race([reaching, exchange.aborted()]);
       const method = call.body === undefined ? 'GET' : 'POST';
       const headers = { 'content-type': 'application/json', ...call.headers, ...own };
       if (options.sign !== undefined) {
-        own = { ...own, ...options.sign({ method, url, headers, body: call.body ?? '' }) };
+        own = { ...own, ...options.sign({ method, url: new URL(url), headers, body: call.body ?? '' }) };
         Object.assign(headers, own);
       }
       const response = await fetch(url, {
         method,
         headers,
-        ...(call.body !== undefined && { body: call.body }),
+        body: call.body ?? null,
         redirect: 'manual',
         signal: exchange.signal,
       });

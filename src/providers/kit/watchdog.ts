@@ -1,7 +1,6 @@
-export type Phase = 'connect' | 'first-byte' | 'between-data';
+import type { Ticker } from './ticker.ts';
 
-/** How often a call that nobody reads is looked at, at most. */
-const PAUSED_LOOK_MS = 100;
+export type Phase = 'connect' | 'first-byte' | 'between-data';
 
 /** The timer of one call: first until the first data, then between data. */
 export interface Watchdog {
@@ -15,39 +14,32 @@ export interface Watchdog {
   readonly expired: Phase | undefined;
 }
 
-/**
- * One timer per call, re-armed only when it fires: a stream of a thousand events sets a time stamp a
- * thousand times and a timer a handful of times.
- */
+/** Watches one call by the ticks of a timer that it shares with others: a stream of a thousand events sets no timer. */
 export function createWatchdog(options: {
+  ticker: Ticker;
   firstByteMs: number;
   betweenDataMs: number;
   onExpired: (phase: Phase) => void;
 }): Watchdog {
+  const { ticker } = options;
   let phase: Phase = 'first-byte';
   let lastMs = performance.now();
   let pausedMs: number | undefined;
   let expired: Phase | undefined;
-  let timer = setTimeout(check, options.firstByteMs);
 
   function check(): void {
     const allowedMs = phase === 'first-byte' ? options.firstByteMs : options.betweenDataMs;
-    const leftMs = lastMs + allowedMs - (pausedMs ?? performance.now());
-    if (leftMs > 1 || pausedMs !== undefined) {
-      timer = setTimeout(check, pausedMs === undefined ? leftMs : Math.max(leftMs, PAUSED_LOOK_MS));
-      return;
-    }
+    if (pausedMs !== undefined || performance.now() - lastMs < allowedMs) return;
     expired = phase;
+    ticker.remove(check);
     options.onExpired(phase);
   }
 
+  ticker.add(check);
   return {
     touch: () => {
       lastMs = performance.now();
-      if (phase !== 'first-byte') return;
       phase = 'between-data';
-      clearTimeout(timer);
-      timer = setTimeout(check, options.betweenDataMs);
     },
     pause: () => {
       pausedMs = performance.now();
@@ -56,7 +48,7 @@ export function createWatchdog(options: {
       if (pausedMs !== undefined) lastMs += performance.now() - pausedMs;
       pausedMs = undefined;
     },
-    stop: () => clearTimeout(timer),
+    stop: () => ticker.remove(check),
     get expired() {
       return expired;
     },
