@@ -1,7 +1,7 @@
 import type { Database, SqlValue, Statement } from '../../ports/database.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { createNumberedParameters } from './numbered-parameters.ts';
-import { isStalePlan } from './postgres-errors.ts';
+import { isRefusal, isStalePlan } from './postgres-errors.ts';
 import { createPostgresPool, type PostgresPoolOptions } from './postgres-pool.ts';
 import type { PostgresSession, SqlParameter } from './postgres-session.ts';
 
@@ -50,8 +50,8 @@ export function createPostgresDatabase(options: PostgresPoolOptions): Database {
       }
       await session.execute('COMMIT');
     } catch (thrown) {
-      // Where this fails too, the connection ends and the transaction with it.
-      await session.execute('ROLLBACK').catch(() => session.end());
+      // A connection that is lost or in doubt ends, and the transaction with it.
+      if (isRefusal(thrown)) await session.execute('ROLLBACK');
       throw thrown;
     }
   }
