@@ -23,6 +23,7 @@ export const OPTIONS = {
   route: { type: 'string', multiple: true },
   expires: { type: 'string' },
   budget: { type: 'string' },
+  limits: { type: 'string' },
   'top-k': { type: 'string' },
   team: { type: 'string' },
   file: { type: 'string', short: 'f' },

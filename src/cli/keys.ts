@@ -1,9 +1,10 @@
-import { arrayAt, isJsonObject, stringAt } from '../lib/json.ts';
+import { parse } from 'yaml';
+import { arrayAt, isJsonObject, stringAt, type JsonObject } from '../lib/json.ts';
 import type { CommandInput } from './command.ts';
 import { visibleField } from './terminal.ts';
 import { withServer } from './with-server.ts';
 
-/** `keys create|list|rotate|revoke`. */
+/** `keys create|list|change|rotate|revoke`. */
 export async function keysCommand(input: CommandInput): Promise<number> {
   const { terminal, options } = input;
   const [verb, id] = input.words;
@@ -13,17 +14,9 @@ export async function keysCommand(input: CommandInput): Promise<number> {
         terminal.warn('A key needs a name: sekisho keys create --name "my app"');
         return 2;
       }
-      const budget = options.budget === undefined ? undefined : Number(options.budget);
-      const made = await withServer(input, (server) =>
-        server.json('POST', '/v1/keys', {
-          name: options.name,
-          ...(options.role !== undefined && { role: options.role }),
-          ...(options.route !== undefined && { allowed_routes: options.route }),
-          ...(options.team !== undefined && { team: options.team }),
-          ...(options.expires !== undefined && { expires_at: new Date(options.expires).toISOString() }),
-          ...(budget !== undefined && { limits: { budget_usd_per_month: budget } }),
-        }),
-      );
+      const fields = fieldsOf(input);
+      if (fields === undefined) return 2;
+      const made = await withServer(input, (server) => server.json('POST', '/v1/keys', fields));
       terminal.print(stringAt(made, 'key') ?? '');
       terminal.warn(`Key ${stringAt(made, 'id')} is made. It is shown this once.`);
       return 0;
@@ -38,6 +31,18 @@ export async function keysCommand(input: CommandInput): Promise<number> {
           `${stringAt(key, 'id')}  ${stringAt(key, 'hint')}…  ${stringAt(key, 'role')?.padEnd(6)}  ${state}  ${visibleField(stringAt(key, 'name') ?? '')}`,
         );
       }
+      return 0;
+    }
+    case 'change': {
+      const fields = id === undefined ? undefined : fieldsOf(input);
+      if (id === undefined || fields === undefined) {
+        if (id === undefined) terminal.warn('Which key? sekisho keys change <id> --name NAME --limits JSON ...');
+        return 2;
+      }
+      const changed = await withServer(input, (server) =>
+        server.json('PATCH', `/v1/keys/${encodeURIComponent(id)}`, fields),
+      );
+      terminal.print(JSON.stringify(changed));
       return 0;
     }
     case 'rotate': {
@@ -62,7 +67,29 @@ export async function keysCommand(input: CommandInput): Promise<number> {
       return 0;
     }
     default:
-      terminal.warn('keys takes create, list, rotate or revoke.');
+      terminal.warn('keys takes create, list, change, rotate or revoke.');
       return 2;
   }
+}
+
+/** What the options say of a key; undefined where one of them says nothing that can be understood, which is told. */
+function fieldsOf({ options, terminal }: CommandInput): JsonObject | undefined {
+  const { name, role, route, team, expires, budget } = options;
+  const expiresMs = expires === undefined ? undefined : Date.parse(expires);
+  const given: unknown = options.limits === undefined ? {} : parse(options.limits);
+  const dollars = budget === undefined ? undefined : Number(budget);
+  const wrong = Number.isNaN(expiresMs) ? 'expires' : Number.isNaN(dollars) ? 'budget' : 'limits';
+  if (Number.isNaN(expiresMs) || Number.isNaN(dollars) || !isJsonObject(given)) {
+    terminal.warn(`--${wrong} cannot be understood.`);
+    return undefined;
+  }
+  const limits = { ...given, ...(dollars !== undefined && { budget_usd_per_month: dollars }) };
+  return {
+    ...(name !== undefined && { name }),
+    ...(role !== undefined && { role }),
+    ...(route !== undefined && { allowed_routes: route }),
+    ...(team !== undefined && { team }),
+    ...(expiresMs !== undefined && { expires_at: new Date(expiresMs).toISOString() }),
+    ...((options.limits !== undefined || dollars !== undefined) && { limits }),
+  };
 }

@@ -29,6 +29,9 @@ const COMMANDS: Record<string, Command> = {
   usage: usageCommand,
 };
 
+/** Reasons of reasons that are told. */
+const MAX_CAUSES = 4;
+
 const HELP = `sekisho — the production backend of an LLM application in one process
 
   sekisho serve                      start the server
@@ -36,12 +39,14 @@ const HELP = `sekisho — the production backend of an LLM application in one pr
   sekisho ask "<question>"           ask a collection          [--collection NAME] [--top-k N]
   sekisho keys create --name NAME    make an API key           [--role admin|member] [--route PATTERN]...
                                                                [--expires ISO-DATE] [--budget USD-PER-MONTH]
+                                                               [--team NAME] [--limits '{"requests_per_minute": 60}']
   sekisho keys list                  list API keys
+  sekisho keys change <id>           what it may do           the same options; what is not given stays
   sekisho keys revoke <id>           end an API key at once
   sekisho keys rotate <id>           a new secret for an API key; the old one ends at once
   sekisho routes list|set|remove     public model names: set NAME '{"targets": ["openai/gpt-4o-mini"]}' | --file FILE
   sekisho providers list|set|remove|test   upstream endpoints and their credentials
-  sekisho targets list|set|remove|reset    health, concurrency, switching off
+  sekisho targets list|set|remove|health|reset   concurrency, switching off, state of the breakers
   sekisho limits list|set|remove     set team/search '{"requests_per_minute": 60}'
   sekisho prices list|set|remove     set openai/my-model '{"input_per_million": 1, "output_per_million": 2}'
   sekisho cache stats|clear          [--route NAME | --tag TAG | --document ID | --pattern GLOB]
@@ -85,8 +90,10 @@ export async function runCommand(args: readonly string[], environment: Environme
     return await command({ words, options: parsed.values, environment, terminal });
   } catch (error) {
     terminal.warn(error instanceof Error ? error.message : String(error));
-    if (!(error instanceof ServerRefusal) && error instanceof Error && error.cause instanceof Error) {
-      terminal.warn(`  because: ${error.cause.message}`);
+    if (error instanceof ServerRefusal) return 1;
+    let cause: unknown = error instanceof Error ? error.cause : undefined;
+    for (let depth = 0; cause instanceof Error && depth < MAX_CAUSES; depth++, cause = cause.cause) {
+      terminal.warn(`  because: ${cause.message}`);
     }
     return 1;
   }

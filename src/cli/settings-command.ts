@@ -6,7 +6,7 @@ import { withServer } from './with-server.ts';
 
 /**
  * `routes|providers|targets|limits|prices list|set|remove`: what an administrator changes while the server runs.
- * A value is JSON or YAML, given as a word or with `--file`.
+ * A value is JSON or YAML, given as a word or with `--file`. `providers test`, `targets health` and `targets reset` beside.
  */
 export function settingsCommand(resource: 'routes' | 'providers' | 'targets' | 'limits' | 'prices'): Command {
   return async (input) => {
@@ -38,6 +38,12 @@ export function settingsCommand(resource: 'routes' | 'providers' | 'targets' | '
         terminal.print(`${name} is removed; what the file says of it holds again.`);
         return 0;
       }
+      case 'health': {
+        if (resource !== 'targets') break;
+        const answer = await withServer(input, (server) => server.json('GET', '/v1/targets/health'));
+        for (const row of arrayAt(answer, 'data').filter(isJsonObject)) terminal.print(lineOf(row));
+        return 0;
+      }
       case 'test':
       case 'reset': {
         if (name === undefined || resource !== (verb === 'test' ? 'providers' : 'targets')) break;
@@ -48,7 +54,7 @@ export function settingsCommand(resource: 'routes' | 'providers' | 'targets' | '
       default:
         break;
     }
-    const more = resource === 'providers' ? ', test' : resource === 'targets' ? ', reset' : '';
+    const more = resource === 'providers' ? ', test' : resource === 'targets' ? ', health, reset' : '';
     terminal.warn(`${resource} takes list, set, remove${more}.`);
     return 2;
   };
