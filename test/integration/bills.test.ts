@@ -291,7 +291,7 @@ const BILLS: Bill[] = [
   },
 ];
 
-describe('C2: golden bills', () => {
+describe('C2: golden bills of usage objects', () => {
   const prices = readPrices(join(import.meta.dirname, '../..'), { nowMs: () => Date.parse('2026-11-21') });
   for (const { what, provider, model, decode, usage, micros } of BILLS) {
     test(what, () => {
