@@ -28,14 +28,13 @@ test.each(['before', 'after'] satisfies Moment[])(
           batch: (statements) => failing.call(() => database.batch(statements)),
         };
         const keys = createKeys({ database: wrapped, clock: systemClock });
-        const outcome = await {
+        const verbs = {
           create: () => keys.create(NEW),
           rotate: () => keys.rotate(DEFAULT_TENANT, old.record.id),
           revoke: () => keys.revoke(DEFAULT_TENANT, old.record.id),
           update: () => keys.update(DEFAULT_TENANT, old.record.id, { name: 'changed', limits: { concurrency: 1 } }),
-        }
-          [verb]()
-          .catch((error: unknown) => error);
+        };
+        const outcome: unknown = await verbs[verb]().catch((error: unknown) => error);
         const failed = outcome instanceof SekishoError;
         if (failed) expect(outcome.code).toBe('storage_unavailable');
 
@@ -57,10 +56,7 @@ test.each(['before', 'after'] satisfies Moment[])(
         if (verb === 'revoke' && !failed) expect(await holds(old.secret.reveal())).toBe(false);
         const [kept] = rows.filter(({ id }) => id === old.record.id);
         // A change is whole or is not.
-        expect([
-          ['n', {}],
-          ['changed', { concurrency: 1 }],
-        ]).toContainEqual([kept?.name, kept?.limits]);
+        expect(['["n",{}]', '["changed",{"concurrency":1}]']).toContain(JSON.stringify([kept?.name, kept?.limits]));
 
         // What failed can be done again, and what could not be told can be ended.
         const again = await after.create(NEW);

@@ -10,6 +10,14 @@ export function failingAt(nth: number, moment: Moment, later: 'fail' | 'work' = 
   return {
     /** How many calls there were. */
     calls: () => calls,
+    /** The same for a call that does not wait. */
+    callNow: <T>(work: () => T): T => {
+      const call = ++calls;
+      if ((call > nth && later === 'fail') || (call === nth && moment === 'before')) throw lost();
+      const done = work();
+      if (call === nth) throw lost();
+      return done;
+    },
     /** Does what is asked, or fails. */
     call: async <T>(work: () => Promise<T>): Promise<T> => {
       const call = ++calls;
