@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mayUseRoute } from './access/permissions.ts';
-import { createKeys, type Keys } from './access/keys.ts';
+import { createKeys } from './access/keys.ts';
 import { accessMigrations } from './access/schema.ts';
 import { readPrices } from './config/prices.ts';
 import { mayReach } from './config/upstream-hosts.ts';
@@ -15,11 +14,12 @@ import { createVault } from './access/vault.ts';
 import { createLedger } from './gateway/ledger.ts';
 import { createLedgerWriter } from './gateway/ledger-writer.ts';
 import type { ProviderEntry } from './gateway/catalogue.ts';
-import type { LimitRefusal } from './gateway/admission.ts';
-import { openGateway, type GatewayEvents } from './gateway/open-gateway.ts';
+import { openGateway } from './gateway/open-gateway.ts';
 import { gatewayMigrations } from './gateway/schema.ts';
 import { createManagedSettings, governanceMigrations } from './governance/managed-settings.ts';
 import type { ModelCall } from './gateway/model-call.ts';
+import { firstKeys, keptMasterKey } from './first-keys.ts';
+import { gatewayEvents } from './gateway-events.ts';
 import { indexHandbook } from './handbook.ts';
 import { createHttpApp } from './http/app.ts';
 import { createIdempotencyStore } from './http/idempotency/idempotency-store.ts';
@@ -52,7 +52,6 @@ import { createEmbedQuery } from './rag/retrieve/embed-query.ts';
 import { createRetrieve } from './rag/retrieve/retrieve.ts';
 import { ragMigrations } from './rag/schema.ts';
 import { SekishoError } from './spec/errors.ts';
-import { DEFAULT_TENANT } from './spec/ids.ts';
 import { createFileJournal } from './stores/filesystem/file-journal.ts';
 import { createLazyIndex } from './stores/lance/lazy-index.ts';
 import { createMemoryCounterStore } from './stores/memory/memory-counter-store.ts';
@@ -64,7 +63,7 @@ import { createSqliteCacheStore } from './stores/sqlite/sqlite-cache-store.ts';
 import { sqliteCacheMigrations } from './stores/sqlite/sqlite-cache-store-schema.ts';
 import { createSqliteDatabase } from './stores/sqlite/sqlite-database.ts';
 import { createLog } from './telemetry/log.ts';
-import { createTelemetry, type Telemetry } from './telemetry/telemetry.ts';
+import { createTelemetry } from './telemetry/telemetry.ts';
 
 /** A running Sekisho. */
 export interface Sekisho {
@@ -80,7 +79,6 @@ export interface Sekisho {
 /** Names of the models that run inside this process. */
 const EXTRACTIVE = 'extractive';
 const STATIC = 'static-en-ja';
-const CLI_KEY = 'command line';
 const REDIS_TIMEOUT_MS = 250;
 const POSTGRES_CONNECT_TIMEOUT_MS = 2_000;
 const SETTINGS_POLL_MS = 1_000;
@@ -377,59 +375,4 @@ function localEntry(provider: Provider, model: string, kind: 'chat' | 'embedding
 /** A key that is bound to routes must name the collection's model among them. */
 function requireRoute({ principal, route }: ModelCall): void {
   if (!mayUseRoute(principal, route)) throw new SekishoError('route_forbidden', { values: { route } });
-}
-
-/** The keys of the first start: one for the command line, kept in the data folder, and one for the user, shown once. */
-async function firstKeys(keys: Keys, folder: DataFolder, wantsFirst: boolean) {
-  const tenantId = DEFAULT_TENANT;
-  let cliKey: Secret;
-  if (existsSync(folder.cliKey)) {
-    cliKey = new Secret(readFileSync(folder.cliKey, 'utf8').trim());
-  } else {
-    cliKey = (await keys.create({ tenantId, name: CLI_KEY, role: 'admin' })).secret;
-    writeFileSync(folder.cliKey, `${cliKey.reveal()}\n`, { mode: 0o600 });
-  }
-  const isFirst = wantsFirst && (await keys.list(tenantId)).every(({ name }) => name === CLI_KEY);
-  const firstKey = isFirst ? (await keys.create({ tenantId, name: 'first key', role: 'admin' })).secret : undefined;
-  return { firstKey, cliKey };
-}
-
-/** The master key of this data folder, made when first needed. */
-function keptMasterKey({ masterKey }: DataFolder): Secret {
-  if (!existsSync(masterKey)) writeFileSync(masterKey, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
-  return new Secret(readFileSync(masterKey, 'utf8').trim());
-}
-
-/** Who is told of what happens on the road of a call. */
-function gatewayEvents(telemetry: Telemetry): GatewayEvents {
-  const { log } = telemetry;
-  return {
-    onSettled: telemetry.modelCallSettled,
-    onAttemptFailed: (call, failed) => telemetry.attemptFailed(call.requestId, failed.target, failed.error),
-    onHedged: ({ requestId, route }, target) => telemetry.hedged({ requestId, route, target }),
-    onBreaker: (target, state) => telemetry.breakerChanged({ target, state }),
-    onFleet: ({ provider, origins }) => log.info('fleet_changed', { provider, origins }),
-    onFleetProblem: (provider, error) => telemetry.discoveryFailed({ provider, error }),
-    onPlace: (place, answers, error) => log.warn('place_checked', { place, answers, error }),
-    onRefused: (refused, call) => telemetry.limitRefused(limitEvent(refused, call)),
-    onShadow: (refused, call) => telemetry.limitShadowed(limitEvent(refused, call)),
-    onCountersDown: (error) => telemetry.storeDown({ store: 'counters', error }),
-    onCache: (event) => {
-      if (event.type === 'not_kept') return;
-      const outcome = event.type === 'kept' ? 'stored' : event.type;
-      telemetry.cacheLooked({ kind: 'exact', level: event.type === 'hit' ? LEVELS[event.level] : 'memory', outcome });
-    },
-    onBatch: telemetry.embedBatched,
-    onUncarried: ({ requestId }, target, parameters) => telemetry.uncarriedDropped({ requestId, target, parameters }),
-  };
-}
-
-/** The levels of the answer cache as telemetry names them. */
-const LEVELS = { memory: 'memory', shared: 'redis', joined: 'flight' } as const;
-
-function limitEvent(
-  { scope, name, counts }: LimitRefusal,
-  call: Parameters<GatewayEvents['onRefused']>[1],
-): Parameters<Telemetry['limitRefused']>[0] {
-  return { requestId: call?.requestId ?? '', scope, id: name, measure: counts };
 }

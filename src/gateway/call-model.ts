@@ -76,7 +76,7 @@ export function createModelGateway(deps: CallModelDeps): ModelGateway {
         // 8. Settle: a whole answer before it is handed over, a stream before its last frame goes out.
         return begun.value.kind === 'whole'
           ? await settledAnswer(books, begun.value.answer, lead)
-          : settlingStream(call, books, lead?.keepStream(begun.value.stream) ?? begun.value.stream);
+          : settlingStream(call, books, begun.value.stream, lead);
       } catch (thrown) {
         lead?.abandon();
         throw await books.failed(thrown);
@@ -154,16 +154,21 @@ export function createModelGateway(deps: CallModelDeps): ModelGateway {
     return { kind: 'whole', facts, answer };
   }
 
-  function settlingStream(call: ModelCall, books: CallBooks, stream: ChatStream): ModelAnswer {
+  function settlingStream(
+    call: ModelCall,
+    books: CallBooks,
+    stream: ChatStream,
+    lead: CacheLead | undefined,
+  ): ModelAnswer {
     const firstByteMs = books.elapsedMs();
     const frames = meteredFrames({
-      stream,
+      stream: lead?.keepStream(stream) ?? stream,
       next: books.waiting,
       onEnd: async (tally, leftEarly) => {
         const error = tally.error ?? (leftEarly === undefined ? undefined : new SekishoError('caller_left'));
         const ended = call.signal.aborted ? endingError(undefined, call.signal) : error;
         const usage = tally.usage ?? estimatedUsage(call, tally);
-        await books.settle({ usage, firstByteMs, ...(ended && { error: ended }) });
+        await books.settle({ usage, firstByteMs, ...(ended && { error: ended }), ...(lead && { cache: 'miss' }) });
       },
     });
     return { kind: 'stream', facts: books.facts(), frames };
