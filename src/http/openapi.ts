@@ -1,6 +1,17 @@
 import { z } from 'zod';
+import { limitsSchema } from '../config/limits-schema.ts';
+import { priceSchema, providerSchema } from '../config/provider-schema.ts';
+import { detailedRouteSchema, targetPolicySchema } from '../config/route-schema.ts';
 import { indexRequestSchema, indexResponseSchema, searchRequestSchema } from './contract/documents.ts';
-import { createKeySchema, keySchema, newKeySchema } from './contract/keys.ts';
+import {
+  cacheStatsSchema,
+  invalidatedSchema,
+  invalidateSchema,
+  managedFields,
+  providerTestSchema,
+  targetHealthSchema,
+} from './contract/admin.ts';
+import { changeKeySchema, createKeySchema, keySchema, newKeySchema } from './contract/keys.ts';
 import {
   chatRequestSchema,
   completionsRequestSchema,
@@ -12,6 +23,7 @@ import {
   rerankResponseSchema,
   responsesRequestSchema,
 } from './contract/models.ts';
+import { isIdempotentPath } from './middleware/idempotency.ts';
 import { queryRequestSchema, queryResponseSchema } from './contract/query.ts';
 import { usageExportQuerySchema, usageQuerySchema, usageResponseSchema } from './contract/usage.ts';
 import {
@@ -24,7 +36,7 @@ import {
 } from './contract/tasks.ts';
 
 interface Operation {
-  method: 'get' | 'post' | 'delete';
+  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   path: string;
   tag: string;
   summary: string;
@@ -38,6 +50,90 @@ interface Operation {
 }
 
 const id = z.object({ id: z.string(), deleted: z.literal(true) });
+
+/** What callers may send along with a call that is paid, and what tells them that it was answered before. */
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description: 'The first answer to a key is given again for 24 hours; a call made twice is paid once.',
+  schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+};
+const IDEMPOTENT_REPLAY = {
+  'x-sekisho-idempotent-replay': {
+    description: 'Says "true" where the answer was given before, to the same Idempotency-Key.',
+    schema: { type: 'string', enum: ['true'] },
+  },
+};
+
+/** List, set and remove: what every kind of setting has. */
+function settingOperations(kind: string, words: { path: string; one: string }, body: z.ZodType): Operation[] {
+  const { path, one } = words;
+  const setting = managedFields.extend({ value: z.record(z.string(), z.unknown()) });
+  const list = z.object({ data: z.array(setting) });
+  const inForce = 'in force at once, and within a second in every process';
+  return [
+    { method: 'get', path, tag: 'Administration', summary: `Every ${kind}, with where it was set`, answer: list },
+    {
+      method: 'put',
+      path: `${path}/${one}`,
+      tag: 'Administration',
+      summary: `Set a ${kind}; ${inForce}`,
+      body,
+      answer: setting,
+    },
+    {
+      method: 'delete',
+      path: `${path}/${one}`,
+      tag: 'Administration',
+      summary: `Take a ${kind} back; what the file says of it holds again`,
+      answer: z.object({ name: z.string(), deleted: z.literal(true) }),
+    },
+  ];
+}
+
+const ADMINISTRATION: readonly Operation[] = [
+  ...settingOperations('provider', { path: '/v1/providers', one: '{name}' }, providerSchema),
+  {
+    method: 'post',
+    path: '/v1/providers/{name}/test',
+    tag: 'Administration',
+    summary: 'Ask a provider for its models',
+    answer: providerTestSchema,
+  },
+  ...settingOperations('route', { path: '/v1/routes', one: '{name}' }, detailedRouteSchema),
+  ...settingOperations('target', { path: '/v1/targets', one: '{name}' }, targetPolicySchema),
+  {
+    method: 'get',
+    path: '/v1/targets/health',
+    tag: 'Administration',
+    summary: 'Health of the targets that were called: breakers, calls in flight, latency',
+    answer: z.object({ data: z.array(targetHealthSchema) }),
+  },
+  {
+    method: 'post',
+    path: '/v1/targets/{name}/reset',
+    tag: 'Administration',
+    summary: 'Close the breaker of a target',
+    answer: z.object({ target: z.string(), state: z.literal('closed') }),
+  },
+  ...settingOperations('limit', { path: '/v1/limits', one: '{name}' }, limitsSchema),
+  ...settingOperations('price', { path: '/v1/prices', one: '{name}' }, priceSchema),
+  {
+    method: 'get',
+    path: '/v1/cache',
+    tag: 'Administration',
+    summary: 'What the caches hold of the tenant, hits and misses',
+    answer: cacheStatsSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/cache/invalidate',
+    tag: 'Administration',
+    summary: 'Forget answers by pattern, route, tag or document, or all',
+    body: invalidateSchema,
+    answer: invalidatedSchema,
+  },
+];
 
 /** Every address of the server, in the order in which a newcomer meets them. */
 const OPERATIONS: readonly Operation[] = [
@@ -198,7 +294,29 @@ const OPERATIONS: readonly Operation[] = [
     summary: 'Keys of the tenant',
     answer: z.object({ data: z.array(keySchema) }),
   },
-  { method: 'delete', path: '/v1/keys/{id}', tag: 'Keys', summary: 'Revoke a key' },
+  { method: 'get', path: '/v1/keys/{id}', tag: 'Keys', summary: 'One key', answer: keySchema },
+  {
+    method: 'patch',
+    path: '/v1/keys/{id}',
+    tag: 'Keys',
+    summary: 'Change a key; what is absent stays',
+    body: changeKeySchema,
+    answer: keySchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/keys/{id}/rotate',
+    tag: 'Keys',
+    summary: 'Give a key a new secret; the old one ends at once',
+    answer: newKeySchema,
+  },
+  {
+    method: 'delete',
+    path: '/v1/keys/{id}',
+    tag: 'Keys',
+    summary: 'Revoke a key',
+    answer: z.object({ id: z.string(), revoked: z.literal(true) }),
+  },
   {
     method: 'get',
     path: '/v1/usage',
@@ -215,6 +333,7 @@ const OPERATIONS: readonly Operation[] = [
     query: usageExportQuerySchema,
     media: 'text',
   },
+  ...ADMINISTRATION,
   { method: 'get', path: '/health', tag: 'Operations', summary: 'The process is alive', open: true },
   { method: 'get', path: '/ready', tag: 'Operations', summary: 'The process can serve', open: true },
   { method: 'get', path: '/metrics', tag: 'Operations', summary: 'Metrics for Prometheus', media: 'text', open: true },
@@ -249,6 +368,11 @@ export function openApiDocument(): {
   };
 }
 
+/** Whether the call may cost money, so that it is kept from being paid twice. */
+function isPaid({ method, path }: Operation): boolean {
+  return method === 'post' && isIdempotentPath(path);
+}
+
 function describe(operation: Operation): object {
   const { path, query, body, answer, media } = operation;
   const parameters = [
@@ -263,6 +387,7 @@ function describe(operation: Operation): object {
       in: 'query',
       schema: schemaOf(schema, 'input'),
     })),
+    ...(isPaid(operation) ? [IDEMPOTENCY_KEY] : []),
   ];
   const files = {
     'multipart/form-data': {
@@ -283,7 +408,11 @@ function describe(operation: Operation): object {
     ...(content && { requestBody: { required: true, content } }),
     ...(operation.open !== true && { security: [{ key: [] }] }),
     responses: {
-      [String(operation.status ?? 200)]: { description: 'Done.', content: answerContent(answer, media) },
+      [String(operation.status ?? 200)]: {
+        description: 'Done.',
+        ...(isPaid(operation) && { headers: IDEMPOTENT_REPLAY }),
+        content: answerContent(answer, media),
+      },
       default: {
         description: 'An error.',
         content: { 'application/json': { schema: schemaOf(errorSchema, 'output') } },

@@ -41,3 +41,23 @@ export const invalidateSchema = z
   .refine((given) => Object.values(given).filter((value) => value !== undefined).length === 1, 'give exactly one');
 
 export const limitScopeSchema = z.enum(LIMIT_SCOPES);
+
+/** What `POST /v1/cache/invalidate` has done. */
+export const invalidatedSchema = z.object({ removed: z.int() });
+
+const levelStats = z.object({ entries: z.int(), bytes: z.int() });
+const lookStats = z.object({
+  lookups: z.int(),
+  hits: z.int(),
+  misses: z.int(),
+  hitRate: z.number(),
+  memoryHits: z.int(),
+  sharedHits: z.int(),
+  memory: levelStats,
+});
+
+/** What `GET /v1/cache` tells of each cache of the tenant. */
+export const cacheStatsSchema = z.object({
+  answers: lookStats.extend({ joined: z.int(), kept: z.int(), notKept: z.int() }),
+  embeddings: lookStats.optional(),
+});

@@ -25,6 +25,11 @@ const PATHS: ReadonlySet<string> = new Set([
   '/v1/embed',
 ]);
 
+/** Whether a call to this address is answered once for each Idempotency-Key. */
+export function isIdempotentPath(path: string): boolean {
+  return PATHS.has(path);
+}
+
 /** Visible ASCII, quoted or not. */
 const KEY = /^[\x21-\x7e]{1,255}$/;
 const MAX_BODY_BYTES = 1_048_576;
