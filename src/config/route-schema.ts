@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FALLBACK_REASONS, STICKY_KEYS, STRATEGIES } from '../spec/routing.ts';
 
 export const targetName = z.string().regex(/^[^/\s]+\/\S+$/, 'must be "provider/model"');
 export const milliseconds = z.int().min(1).max(3_600_000);
@@ -30,12 +31,9 @@ const groupTarget = z.union([
 ]);
 
 const groupSchema = z.strictObject({
-  strategy: z
-    .enum(['ordered', 'weighted', 'least-busy', 'latency', 'cheapest', 'sticky'])
-    .optional()
-    .describe('How the group chooses among its targets. Default ordered.'),
+  strategy: z.enum(STRATEGIES).optional().describe('How the group chooses among its targets. Default ordered.'),
   sticky_by: z
-    .enum(['key', 'user', 'tenant', 'session'])
+    .enum(STICKY_KEYS)
     .optional()
     .describe('What stays on one target with the strategy sticky; session is the header x-sekisho-session.'),
   when: conditionSchema.optional(),
@@ -50,21 +48,7 @@ export const detailedRouteSchema = z
     description: z.string().max(500).optional(),
     retry: retrySchema.optional(),
     fallback_on: z
-      .array(
-        z.enum([
-          'unreachable',
-          'timeout',
-          'rate_limited',
-          'server_error',
-          'broken_answer',
-          'credential',
-          'not_found',
-          'busy',
-          'context_window',
-          'content_policy',
-          'unsupported',
-        ]),
-      )
+      .array(z.enum(FALLBACK_REASONS))
       .max(20)
       .optional()
       .describe('Failures on which the next target is tried. Default: all of them.'),

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import type { Sleep } from '../lib/sleep.ts';
 import { SekishoError, toSekishoError } from '../spec/errors.ts';
-import type { FallbackReason } from './catalogue.ts';
+import type { FallbackReason } from '../spec/routing.ts';
 import { createChooseTarget, type TokenEstimate } from './routing/choose-target.ts';
 import { fallbackReason } from './routing/fallback-reason.ts';
 import { hedgedAttempt, type Begun, type Failed, type TargetReservation } from './routing/hedged-attempt.ts';

@@ -2,6 +2,7 @@ import type { Endpoint, EndpointSource } from '../ports/endpoint-source.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { Price } from '../spec/money.ts';
 import type { ModelKind } from '../spec/route.ts';
+import type { FallbackReason, StickyKey, Strategy } from '../spec/routing.ts';
 
 /** How often one target is tried, and how long to wait between. */
 export interface RetryPolicy {
@@ -31,13 +32,6 @@ export interface ProviderEntry {
   fleet?: { source: EndpointSource; at: (endpoint: Endpoint) => Provider };
 }
 
-/** How a group chooses among its targets. `ordered` takes them as they stand. */
-export const STRATEGIES = ['ordered', 'weighted', 'least-busy', 'latency', 'cheapest', 'sticky'] as const;
-export type Strategy = (typeof STRATEGIES)[number];
-
-/** What a sticky group keeps together. `session` is what the header `x-sekisho-session` names. */
-export const STICKY_KEYS = ['key', 'user', 'tenant', 'session'] as const;
-
 /** All that is given must hold; within a list one match suffices. Patterns may end in `*`. */
 export interface RouteCondition {
   /** The model name that the caller asked for, where the route's own name is a pattern. */
@@ -59,26 +53,10 @@ export interface GroupTarget {
 /** Targets among which a strategy chooses; when all have failed, the next group's turn comes. */
 export interface RouteGroup {
   strategy: Strategy;
-  stickyBy?: (typeof STICKY_KEYS)[number];
+  stickyBy?: StickyKey;
   when?: RouteCondition;
   targets: readonly GroupTarget[];
 }
-
-/** Failures on which the next target may be tried. */
-export const FALLBACK_REASONS = [
-  'unreachable',
-  'timeout',
-  'rate_limited',
-  'server_error',
-  'broken_answer',
-  'credential',
-  'not_found',
-  'busy',
-  'context_window',
-  'content_policy',
-  'unsupported',
-] as const;
-export type FallbackReason = (typeof FALLBACK_REASONS)[number];
 
 /** A second call to another target while the first is slow to begin; the answer that begins first wins. */
 export interface HedgePolicy {

@@ -1,5 +1,5 @@
-import type { BreakerPolicy } from '../../src/gateway/catalogue.ts';
-import { FALLBACK_REASONS } from '../../src/gateway/catalogue.ts';
+import type { BreakerPolicy } from '../../src/spec/routing.ts';
+import { FALLBACK_REASONS } from '../../src/spec/routing.ts';
 import type { Plan, PlannedGroup, ResolvedTarget } from '../../src/gateway/routing/plan.ts';
 import type { Provider } from '../../src/ports/provider.ts';
 import type { Principal } from '../../src/spec/principal.ts';

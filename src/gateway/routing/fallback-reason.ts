@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../spec/errors.ts';
-import type { FallbackReason } from '../catalogue.ts';
+import type { FallbackReason } from '../../spec/routing.ts';
 
 const REASONS: Partial<Record<ErrorCode, FallbackReason>> = {
   upstream_unreachable: 'unreachable',

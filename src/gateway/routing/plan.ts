@@ -1,15 +1,8 @@
 import type { Provider } from '../../ports/provider.ts';
 import type { Principal } from '../../spec/principal.ts';
 import type { Target } from '../../spec/route.ts';
-import type {
-  CachePolicy,
-  ContextPolicy,
-  FallbackReason,
-  HedgePolicy,
-  RetryPolicy,
-  Strategy,
-  TargetPolicy,
-} from '../catalogue.ts';
+import type { FallbackReason, Strategy } from '../../spec/routing.ts';
+import type { CachePolicy, ContextPolicy, HedgePolicy, RetryPolicy, TargetPolicy } from '../catalogue.ts';
 
 /** A target as it can be called now: one model at one place. */
 export interface ResolvedTarget extends Target {
