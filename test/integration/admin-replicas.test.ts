@@ -8,7 +8,6 @@ import { accessMigrations } from '../../src/access/schema.ts';
 import { createManagedSettings, governanceMigrations } from '../../src/governance/managed-settings.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { migrate } from '../../src/migrate.ts';
-import { migrate } from '../../src/migrate.ts';
 import type { Database } from '../../src/ports/database.ts';
 import { DEFAULT_TENANT } from '../../src/spec/ids.ts';
 import { createSqliteDatabase } from '../../src/stores/sqlite/sqlite-database.ts';
