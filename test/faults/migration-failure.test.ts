@@ -61,7 +61,10 @@ describe('X6: a migration that fails', () => {
     mended.close();
     const good = start();
     const first = await good.stdout.getReader().read();
-    expect(new TextDecoder().decode(first.value)).toContain('ready');
+    const banner = new TextDecoder().decode(first.value);
+    expect(banner).toContain('ready');
+    // Once it answers it also listens for signals.
+    expect((await fetch(`${/http:\/\/[\d.:]+/.exec(banner)?.[0] ?? ''}/ready`)).status).toBe(200);
     good.kill('SIGTERM');
     expect(await good.exited).toBe(0);
   }, 20_000);
