@@ -73,7 +73,9 @@ function lastUsage(road: Road, seen: SeenStream): { input: number; cached: numbe
     return { input: count(usage, 'input_tokens'), cached, output: count(usage, 'output_tokens') };
   }
   // Anthropic counts what was read from its cache beside the input, and may tell both with the first event only.
-  const first = seen.data.flatMap((each) => (isJsonObject(each) ? (objectAt(each, 'message') ?? []) : []))[0];
+  const first = seen.data
+    .map((each) => (isJsonObject(each) ? objectAt(each, 'message') : undefined))
+    .find((message) => message !== undefined);
   const whole = { ...objectAt(first ?? {}, 'usage'), ...usage };
   const cached = numberAt(whole, 'cache_read_input_tokens') ?? 0;
   return { input: count(whole, 'input_tokens') + cached, cached, output: count(whole, 'output_tokens') };

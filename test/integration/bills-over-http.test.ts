@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
 import type { FileConfig } from '../../src/config/schema.ts';
 import { arrayAt, isJsonObject, numberAt, objectAt, parseJson, type JsonObject } from '../../src/lib/json.ts';
 import { eventMessage } from '../support/fake-provider/event-message.ts';

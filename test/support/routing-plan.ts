@@ -1,4 +1,4 @@
-import type { BreakerPolicy } from '../../src/spec/routing.ts';
+import type { BreakerPolicy } from '../../src/gateway/catalogue.ts';
 import { FALLBACK_REASONS } from '../../src/spec/routing.ts';
 import type { Plan, PlannedGroup, ResolvedTarget } from '../../src/gateway/routing/plan.ts';
 import type { Provider } from '../../src/ports/provider.ts';
