@@ -29,7 +29,7 @@ import { createConsoleAssets } from './http/console/console-assets.ts';
 import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
 import { systemClock } from './lib/clock.ts';
 import { createGuardedFetch } from './lib/guarded-fetch.ts';
-import { Secret } from './lib/secret.ts';
+import type { Secret } from './lib/secret.ts';
 import { systemSleep } from './lib/sleep.ts';
 import { createLiveCatalogue, placeOf } from './live-catalogue.ts';
 import { migrate } from './migrate.ts';

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { LIMIT_SCOPES } from '../../spec/limits.ts';
 
 /** What every answer about a managed setting tells of it. */
 export const managedFields = z.object({
@@ -39,8 +38,6 @@ export const invalidateSchema = z
     all: z.literal(true).optional(),
   })
   .refine((given) => Object.values(given).filter((value) => value !== undefined).length === 1, 'give exactly one');
-
-export const limitScopeSchema = z.enum(LIMIT_SCOPES);
 
 /** What `POST /v1/cache/invalidate` has done. */
 export const invalidatedSchema = z.object({ removed: z.int() });
