@@ -21,7 +21,9 @@ import type { ModelCall } from './gateway/model-call.ts';
 import { firstKeys, keptMasterKey } from './first-keys.ts';
 import { gatewayEvents } from './gateway-events.ts';
 import { indexHandbook } from './handbook.ts';
+import type { Server } from 'bun';
 import { createHttpApp } from './http/app.ts';
+import type { HttpBindings } from './http/http-context.ts';
 import { createIdempotencyStore } from './http/idempotency/idempotency-store.ts';
 import { idempotencyMigrations } from './http/idempotency/schema.ts';
 import { openApiDocument } from './http/openapi.ts';
@@ -313,14 +315,15 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   });
   // A fleet that nobody has asked yet has no place to call.
   await opened.ready();
-  const server = Bun.serve({
+  const bindings: HttpBindings = { keepOpen: (request) => server.timeout(request, 0) };
+  const server: Server<undefined> = Bun.serve({
     hostname: settings.host,
     port: settings.port,
     // Bodies are bounded by the app, which can say so in the caller's dialect.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    // Streams may be silent for as long as the upstream's own timers allow.
-    idleTimeout: 0,
-    fetch: (request) => app.fetch(request),
+    // For connections that say nothing, or not all of their headers; calls with a key have the upstream's timers.
+    idleTimeout: settings.idleTimeoutS,
+    fetch: (request) => app.fetch(request, bindings),
   });
   const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${server.port}`;
   folder.publish({ pid: process.pid, url });

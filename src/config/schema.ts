@@ -30,6 +30,12 @@ export const configSchema = z
       .strictObject({
         host: z.string().optional().describe('Address to listen on. Default 127.0.0.1; 0.0.0.0 for everyone.'),
         port: z.int().min(0).max(65535).optional().describe('Default 8910; the variable PORT comes first.'),
+        idle_timeout_s: z
+          .int()
+          .min(1)
+          .max(255)
+          .optional()
+          .describe('How long a connection without a valid key may be silent. Default 60.'),
         upstream_hosts: z
           .array(z.string().regex(/^[A-Za-z0-9*.:[\]-]{1,253}$/))
           .max(1000)

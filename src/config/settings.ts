@@ -25,6 +25,8 @@ export interface Settings {
   configPath: string | undefined;
   adminKey?: Secret;
   maxBodyBytes: number;
+  /** How long a connection without a valid key may be silent, in seconds. */
+  idleTimeoutS: number;
   /** Hosts that providers made over the API may name, beside the known vendors. */
   upstreamHosts: readonly string[];
   /** What seals credentials in the database; absent: a key that the data folder keeps. */
@@ -128,6 +130,7 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       configPath: file.path,
       ...(adminText !== undefined && { adminKey: new Secret(adminText) }),
       maxBodyBytes: config.server?.max_body_bytes ?? 32 * 1024 * 1024,
+      idleTimeoutS: config.server?.idle_timeout_s ?? 60,
       upstreamHosts: config.server?.upstream_hosts ?? [],
       ...(masterText !== undefined && { masterKey: new Secret(masterText) }),
       providers,

@@ -13,7 +13,14 @@ export interface HttpVariables {
   principal: Principal;
 }
 
+/** What the server lends to the app. */
+export interface HttpBindings {
+  /** Lets the connection of a request be silent for as long as its answer takes. */
+  keepOpen?: (request: Request) => void;
+}
+
 export interface HttpEnv {
+  Bindings: HttpBindings;
   Variables: HttpVariables;
 }
 

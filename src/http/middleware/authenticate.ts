@@ -13,6 +13,8 @@ export function authenticate(keys: Keys): MiddlewareHandler<HttpEnv> {
     if (key === undefined || key === '') throw new SekishoError('missing_key');
     if (key.length > MAX_KEY_LENGTH) throw new SekishoError('invalid_key');
     context.set('principal', await keys.authenticate(key));
+    // A model may be silent for minutes; whoever has no key is given no such time.
+    context.env.keepOpen?.(context.req.raw);
     await next();
   };
 }
