@@ -14,9 +14,8 @@ export async function serve(input: CommandInput): Promise<number> {
     showsFirstKey: true,
     onHandbookProgress: (done, total) => terminal.progress('Indexing the handbook', done, total),
   });
-  terminal.print(bannerOf(sekisho.url, sekisho.firstKey?.reveal()));
-
-  return new Promise((resolve) => {
+  // Whoever reads that it is ready may stop it at once.
+  const ended = new Promise<number>((resolve) => {
     let stopping = false;
     const stop = (): void => {
       if (stopping) process.exit(1);
@@ -29,6 +28,8 @@ export async function serve(input: CommandInput): Promise<number> {
     process.on('SIGINT', stop);
     process.on('SIGTERM', stop);
   });
+  terminal.print(bannerOf(sekisho.url, sekisho.firstKey?.reveal()));
+  return ended;
 }
 
 /** The few lines of a start: where it is, the key once, and two things to try. */
