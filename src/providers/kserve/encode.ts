@@ -14,6 +14,16 @@ const HINTS = new Set([
   'store',
 ]);
 
+/** Inputs by which language models tell more than text, and do not repeat the prompt as part of the answer. */
+const WISHES = [
+  'exclude_input_in_output',
+  'return_finish_reason',
+  'return_num_input_tokens',
+  'return_num_output_tokens',
+] as const;
+/** Room for the answer where the caller sets no limit: without one some models stop after 16 tokens, or refuse. */
+const ANSWER_TOKENS = 1_024;
+
 /** A prompt and how to go on from it, in the names that Triton's language models share. */
 export interface TextCall {
   prompt: string;
@@ -22,7 +32,8 @@ export interface TextCall {
 
 /**
  * A request as one text: the wire has no messages. A lone question goes as it is, a conversation as lines of its
- * speakers. Stop sequences are carried where the model has an input for them.
+ * speakers. Stop sequences are carried where the model has an input for them. Models of the vLLM backend take
+ * all of it as JSON in one input (triton-inference-server/vllm_backend, src/utils/request.py).
  * @throws SekishoError unsupported_parameter naming everything that the wire cannot carry, where the call wants that.
  */
 export function encodeText(
@@ -38,20 +49,26 @@ export function encodeText(
   if (request.responseFormat !== undefined && request.responseFormat.type !== 'text')
     unsupported.add('response_format');
   if (request.reasoning !== undefined && request.reasoning.effort !== 'none') unsupported.add('reasoning');
-  if (request.stop && !takes('stop_words')) unsupported.add('stop');
+  const inOne = takes('sampling_parameters');
+  if (request.stop && !inOne && !takes('stop_words')) unsupported.add('stop');
   const prompt = promptOf(request.messages, unsupported);
   uncarried(call, [...unsupported]);
+  const limit = request.maxOutputTokens ?? (inOne || takes('max_tokens') ? ANSWER_TOKENS : undefined);
+  const sampling: JsonObject = {
+    ...(limit !== undefined && { max_tokens: limit }),
+    ...(request.temperature !== undefined && { temperature: request.temperature }),
+    ...(request.topP !== undefined && { top_p: request.topP }),
+    ...(request.topK !== undefined && { top_k: request.topK }),
+    ...(request.seed !== undefined && { [takes('random_seed') ? 'random_seed' : 'seed']: request.seed }),
+    ...(request.presencePenalty !== undefined && { presence_penalty: request.presencePenalty }),
+    ...(request.frequencyPenalty !== undefined && { frequency_penalty: request.frequencyPenalty }),
+    ...(request.stop && (inOne || takes('stop_words')) && { [inOne ? 'stop' : 'stop_words']: request.stop }),
+  };
   return {
     prompt,
     parameters: {
-      ...(request.maxOutputTokens !== undefined && { max_tokens: request.maxOutputTokens }),
-      ...(request.temperature !== undefined && { temperature: request.temperature }),
-      ...(request.topP !== undefined && { top_p: request.topP }),
-      ...(request.topK !== undefined && { top_k: request.topK }),
-      ...(request.seed !== undefined && { [takes('random_seed') ? 'random_seed' : 'seed']: request.seed }),
-      ...(request.presencePenalty !== undefined && { presence_penalty: request.presencePenalty }),
-      ...(request.frequencyPenalty !== undefined && { frequency_penalty: request.frequencyPenalty }),
-      ...(request.stop && takes('stop_words') && { stop_words: request.stop }),
+      ...(inOne ? { sampling_parameters: JSON.stringify(sampling) } : sampling),
+      ...Object.fromEntries(WISHES.filter(takes).map((name) => [name, true])),
     },
   };
 }

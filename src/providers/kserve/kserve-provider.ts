@@ -15,7 +15,9 @@ import { createUpstream, type Timeouts } from '../kit/upstream.ts';
 import { wholeAsFrames } from '../kit/whole-as-frames.ts';
 import { encodeText } from './encode.ts';
 import { kserveError } from './errors.ts';
+import { inferText, textAnswerIn } from './infer-text.ts';
 import { modelPath } from './model-path.ts';
+import { createOutcome, tellsReason } from './outcome.ts';
 import { createRepository } from './repository.ts';
 import { createResidentModels } from './resident-models.ts';
 import { createClosingFramer, createTextDecoder } from './stream.ts';
@@ -103,8 +105,8 @@ export function createKserveProvider(options: KserveProviderOptions): Provider {
     return json;
   };
 
-  /** The text by Triton's extension, or by tensors where the server has none. */
-  async function generate(call: ChatCall): Promise<string> {
+  /** The answer by Triton's extension, or by tensors where the server has none. */
+  async function generate(call: ChatCall): Promise<JsonObject> {
     const { model, target, signal } = call;
     const { inputs, outputs } = await tensorsOf(call);
     const { prompt, parameters } = encodeText(call.request(), call, inputs);
@@ -114,24 +116,15 @@ export function createKserveProvider(options: KserveProviderOptions): Provider {
         const body = JSON.stringify({ text_input: prompt, parameters: { ...parameters, stream: false } });
         const { json } = await upstream.json({ url, body, target, signal });
         if (json['error'] !== undefined && json['error'] !== null) throw errorInAnswer(target, json['error']);
-        return stringAt(json, 'text_output') ?? failed(target, 'no text_output');
+        return json;
       } catch (thrown) {
         if (!(await lacksGenerate(thrown, call))) throw thrown;
       }
     }
-    const input = named(inputs, 'text_input') ?? inputs.find(({ datatype }) => datatype === 'BYTES');
-    const output = named(outputs, 'text_output') ?? outputs.find(({ datatype }) => datatype === 'BYTES');
-    if (input === undefined || output === undefined) return failed(target, 'the model takes or gives no text');
-    const { stop_words: _, ...scalars } = parameters;
-    const json = await infer(call, {
-      inputs: [textTensor(input, [prompt])],
-      outputs: [{ name: output.name }],
-      ...(Object.keys(scalars).length > 0 && { parameters: scalars }),
-    });
-    const text = tensorsIn(json, 'outputs')
-      .find((each) => each.name === output.name)
-      ?.data.flat(8)[0];
-    return typeof text === 'string' ? text : failed(target, 'no text in the output');
+    const body = inferText({ prompt, parameters }, { inputs, outputs });
+    return body === undefined
+      ? failed(target, 'the model takes or gives no text')
+      : textAnswerIn(await infer(call, body.request), body.output);
   }
 
   /** A 404 of the extension's address, while the model itself is there. */
@@ -143,12 +136,16 @@ export function createKserveProvider(options: KserveProviderOptions): Provider {
   }
 
   async function answerOf(call: ChatCall): Promise<ChatAnswer> {
-    const text = await generate(call);
-    const usage = await estimateUsage(call.request, text);
+    const json = await generate(call);
+    const text = stringAt(json, 'text_output') ?? failed(call.target, 'no text_output');
+    const outcome = createOutcome();
+    outcome.add(json);
+    const usage = outcome.usage ?? (await estimateUsage(call.request, text));
+    const finish = outcome.finish ?? 'stop';
     const createdMs = nowMs();
     const id = newId('gen', createdMs);
     const parts = text === '' ? [] : [{ type: 'text' as const, text }];
-    return { usage, result: () => ({ id, model: call.model, createdMs, parts, finish: 'stop', usage }) };
+    return { usage, result: () => ({ id, model: call.model, createdMs, parts, finish, usage }) };
   }
 
   async function open(call: ChatCall): Promise<AsyncIterable<StreamFrame>> {
@@ -162,7 +159,8 @@ export function createKserveProvider(options: KserveProviderOptions): Provider {
     try {
       const opened = await upstream.stream({ url, body, target, signal });
       if (!('source' in opened)) return failed(target, `not a stream: ${opened.text.slice(0, 500)}`);
-      const decoder = createTextDecoder({ target, model, id: newId('gen', nowMs()), nowMs });
+      const id = newId('gen', nowMs());
+      const decoder = createTextDecoder({ target, model, id, nowMs, tellsReason: tellsReason(inputs) });
       const estimate = (answered: string) => estimateUsage(call.request, answered);
       return streamFrames(opened, target, createDecodingReader(target, decoder, estimate));
     } catch (thrown) {
@@ -241,10 +239,6 @@ function ending(frames: AsyncIterable<StreamFrame>, done: () => void): AsyncIter
       };
     },
   };
-}
-
-function named(tensors: readonly Tensor[], name: string): Tensor | undefined {
-  return tensors.find((each) => each.name === name);
 }
 
 function failed(target: string, why: string): never {

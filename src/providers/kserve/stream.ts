@@ -4,6 +4,7 @@ import type { EventDecoder } from '../kit/decoding-reader.ts';
 import type { EventFramer } from '../kit/event-source.ts';
 import { errorInAnswer } from '../kit/upstream-error.ts';
 import type { StreamPart } from '../../spec/chat.ts';
+import { createOutcome } from './outcome.ts';
 
 const END = Buffer.from('event: end\ndata: {}\n\n');
 
@@ -31,19 +32,24 @@ export function createClosingFramer(): EventFramer {
   };
 }
 
-/** A decoder of `generate_stream`: each event holds the next piece of text_output. */
+/**
+ * A decoder of `generate_stream`: each event holds the next piece of text_output. Where the model `tellsReason`
+ * why it ended, a body that was closed without one is no whole answer.
+ */
 export function createTextDecoder(options: {
   target: string;
   model: string;
   id: string;
   nowMs: () => number;
+  tellsReason?: boolean;
 }): EventDecoder {
-  const { target, model, id, nowMs } = options;
+  const { target, model, id, nowMs, tellsReason = false } = options;
+  const outcome = createOutcome();
   let begun = false;
   return {
     isEnd: () => false,
     decode(event, name) {
-      if (name === 'end') return [{ type: 'finish', finish: 'stop' }];
+      if (name === 'end') return tellsReason ? [] : [{ type: 'finish', finish: 'stop' }];
       const { error } = event;
       if (error !== undefined && error !== null) return [{ type: 'error', error: errorInAnswer(target, error) }];
       const parts: StreamPart[] = [];
@@ -51,6 +57,10 @@ export function createTextDecoder(options: {
       begun = true;
       const text = stringAt(event, 'text_output') ?? '';
       if (text !== '') parts.push({ type: 'text', text });
+      outcome.add(event);
+      const { usage, finish } = outcome;
+      if (usage !== undefined) parts.push({ type: 'usage', usage });
+      if (finish !== undefined) parts.push({ type: 'finish', finish });
       return parts;
     },
   };

@@ -26,6 +26,14 @@ export function textTensor(input: Tensor, texts: readonly string[]): JsonObject 
   return { name: input.name, datatype: 'BYTES', shape, data: [...texts] };
 }
 
+/** A value as a tensor of the input's rank: a list lies along its last dimension. */
+export function valueTensor(input: Tensor, value: JsonValue): JsonObject {
+  const data = Array.isArray(value) ? value : [value];
+  const rank = Math.max(1, input.shape.length);
+  const shape = Array.from({ length: rank }, (_, place) => (place === rank - 1 ? data.length : 1));
+  return { name: input.name, datatype: input.datatype, shape, data };
+}
+
 /** How many texts go into one call: one where the first dimension is fixed. */
 export function batchOf(input: Tensor, all: number): number {
   return (input.shape[0] ?? -1) === -1 ? Math.max(1, all) : 1;
