@@ -126,3 +126,36 @@ describe('the writer of the ledger', () => {
     expect(writer.append(entry(0))).rejects.toThrow(SekishoError);
   });
 });
+
+test('a flush that takes long is not followed by one for each turn of the timer', async () => {
+  let batches = 0;
+  let go = (): void => undefined;
+  const slow: Database = {
+    ...database,
+    batch: async (statements) => {
+      batches++;
+      await new Promise<void>((resolve) => {
+        go = resolve;
+      });
+      await database.batch(statements);
+    },
+  };
+  const writer = open(slow);
+  await writer.append(entry(0));
+  const first = writer.flush();
+  for (let n = 1; n < 4; n++) {
+    await writer.append(entry(n));
+    // Longer than the writer waits before it flushes by itself.
+    await new Promise((resolve) => setTimeout(resolve, 120));
+  }
+  expect(batches).toBe(1);
+  go();
+  await first;
+  const second = writer.flush();
+  while (batches < 2) await new Promise((resolve) => setImmediate(resolve));
+  go();
+  await second;
+  expect(batches).toBe(2);
+  expect(await stored()).toEqual(ids(4));
+  await writer.close();
+});

@@ -59,6 +59,8 @@ export function createLedgerWriter(options: {
     clearTimeout(timer);
     timer = setTimeout(() => {
       timer = undefined;
+      // Flushes that wait for one another would keep whoever asks for a sum waiting for all of them.
+      if (running !== undefined) return schedule(FLUSH_AFTER_MS);
       flush().catch((error: unknown) => {
         options.onTrouble?.(error);
         schedule(RETRY_AFTER_MS);
