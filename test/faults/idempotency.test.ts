@@ -50,7 +50,7 @@ function age(column: 'lease_until_ms' | 'expires_ms', byMs: number): void {
   database.close();
 }
 
-test('14: kill -9 during the first call frees its key after the lease; what was answered survives, billed once', async () => {
+test('F14: kill -9 during the first call frees its key after the lease; what was answered survives, billed once', async () => {
   let server = await start();
   const whole = await (await send(server, 'whole')).text();
   const streamed = await readStream(await send(server, 'streamed', true));
@@ -90,7 +90,7 @@ test('14: kill -9 during the first call frees its key after the lease; what was 
   await server.kill();
 }, 60_000);
 
-test('kill -9 right after a streamed answer was seen to its end: it is kept, and nothing is billed twice', async () => {
+test('F14: kill -9 right after a streamed answer was seen to its end: it is kept, and nothing is billed twice', async () => {
   for (let round = 0; round < 2; round++) {
     const server = await start();
     upstream.reset();

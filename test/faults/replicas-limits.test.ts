@@ -180,7 +180,7 @@ describe.skipIf(!redisAvailable || !isPatient)(
       expect(counted(await Promise.all(askAll(20)), 402)).toBe(20);
     }, 90_000);
 
-    test('fault 13: four replicas, 200 parallel streams, a budget worth 50; one replica is killed', async () => {
+    test('F13: four replicas, 200 parallel streams, a budget worth 50; one replica is killed', async () => {
       const budgetMicros = 50 * ESTIMATE_MICROS;
       await start(4, { tenants: { '*': { budget_usd_per_month: budgetMicros / 1e6 } } });
       upstream.onModel(MODEL, { stall: { at: { events: 1 } } });

@@ -56,7 +56,11 @@ test('C5: kill -9 under load loses no ledger row of a call that was answered in 
   expect(new Set(ids).size).toBe(ids.length);
 
   const again = await startSekishoProcess({ config, dataFolder: folder });
-  const health = await fetch(`${again.url}/health`);
-  expect(health.status).toBe(200);
+  const headers = { authorization: `Bearer ${again.adminKey}` };
+  const exported = await fetch(`${again.url}/v1/usage/export?format=jsonl`, { headers });
+  expect(exported.status).toBe(200);
+  // After the start every row is where usage and bills are read from, once.
+  const text = await exported.text();
+  expect(answered.filter((id) => text.split(`"${id}"`).length !== 2)).toEqual([]);
   await again.kill();
 }, 60_000);

@@ -38,7 +38,7 @@ const codeOf = async (response: Response): Promise<unknown> => {
 const ledgerRows = (requestId: string | null) =>
   stage.ledger.rows().filter((row) => row.request_id === requestId).length;
 
-describe('the first answer is given again', () => {
+describe('F14: the first answer is given again', () => {
   test.each([
     ['/v1/chat/completions', chat()],
     ['/v1/messages', { ...chat(), model: 'sonnet', max_tokens: 20 }],
@@ -94,7 +94,7 @@ describe('the first answer is given again', () => {
   });
 });
 
-describe('a key stands for one request', () => {
+describe('F14: a key stands for one request', () => {
   test('another body, another model and another address are refused with 422', async () => {
     const key = freshKey();
     await (await send(key)).text();
@@ -130,7 +130,7 @@ describe('a key stands for one request', () => {
   });
 });
 
-describe('at the same time', () => {
+describe('F14: at the same time', () => {
   test('fifty at once: one call; the others are told to come again, and then get its answer', async () => {
     const key = freshKey();
     stage.upstream.script({ stall: { at: 'before-headers' } });
@@ -164,7 +164,7 @@ describe('at the same time', () => {
   });
 });
 
-describe('what may be tried again', () => {
+describe('F14: what may be tried again', () => {
   test.each([500, 503, 429])('an upstream that answers %d', async (status) => {
     const key = freshKey();
     stage.upstream.script(...Array.from({ length: 2 }, () => ({ fail: { status } })));
