@@ -44,7 +44,7 @@ export function encodeChatRequest(
   const { options: given, ...rest } = extra;
   const options = { ...encodeOptions(request), ...(isJsonObject(given) && given) };
   const format = encodeFormat(request.responseFormat);
-  const think = encodeThinking(request.reasoning);
+  const think = encodeThinking(request.reasoning, call.model);
   return {
     model: call.model,
     messages,
@@ -80,8 +80,19 @@ function encodeFormat(format: ChatRequest['responseFormat']): JsonValue | undefi
   return format.type === 'json' ? 'json' : format.schema;
 }
 
-/** Most models know only whether to think; the words for how much are for those that take them. */
-function encodeThinking(reasoning: ChatRequest['reasoning']): JsonValue | undefined {
+/** The one family that takes words for how much, and cannot be told simply to think. All others know yes and no. */
+const TAKES_LEVELS = /(?:^|\/)gpt-oss(?:[:-]|$)/;
+const LEVELS: Readonly<Record<string, string>> = {
+  minimal: 'low',
+  low: 'low',
+  medium: 'medium',
+  high: 'high',
+  xhigh: 'high',
+  max: 'high',
+};
+
+function encodeThinking(reasoning: ChatRequest['reasoning'], model: string): JsonValue | undefined {
   if (reasoning === undefined) return undefined;
-  return !(reasoning.effort === 'none' || reasoning.budgetTokens === 0);
+  if (reasoning.effort === 'none' || reasoning.budgetTokens === 0) return false;
+  return (TAKES_LEVELS.test(model) && LEVELS[reasoning.effort ?? '']) || true;
 }
