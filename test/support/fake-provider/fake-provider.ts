@@ -8,6 +8,8 @@ import { completionsForm } from './completions.ts';
 import { countTokensWire } from './count-tokens.ts';
 import { geminiWire } from './gemini.ts';
 import { listenHttp, type WireAnswer, type WireRequest } from './http-listener.ts';
+import { kserveWire } from './kserve.ts';
+import { ollamaWire } from './ollama.ts';
 import { answerFor, errorBody, recordedBody, recordedEvents, type FakeWire } from './recorded-answer.ts';
 import { recordedEmbedding } from './recorded-embedding.ts';
 import { rerankForm } from './rerank.ts';
@@ -18,6 +20,8 @@ const WIRES: readonly FakeWireModule[] = [
   geminiWire,
   bedrockWire,
   cohereWire,
+  ollamaWire,
+  kserveWire,
   responsesForm,
   completionsForm,
   countTokensWire,
