@@ -108,7 +108,12 @@ export async function startSekisho(settings: Settings, hooks: StartHooks = {}): 
 
 async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks): Promise<Sekisho> {
   const clock = systemClock;
-  const log = createLog({ level: settings.logLevel, ...(settings.logSinks && { sinks: settings.logSinks }) });
+  let secretsInUse = (): readonly string[] => [];
+  const log = createLog({
+    level: settings.logLevel,
+    secrets: () => secretsInUse(),
+    ...(settings.logSinks && { sinks: settings.logSinks }),
+  });
   const telemetry = createTelemetry(log);
   const root = join(import.meta.dirname, '..');
 
@@ -180,6 +185,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     }),
     onProblem: (setting, error) => log.error('setting_not_in_force', { ...setting, error }),
   });
+  secretsInUse = catalogue.secrets;
   const ledgerWriter = createLedgerWriter({
     database,
     journal: createFileJournal({ folder: folder.ledgerJournal }),

@@ -22,6 +22,8 @@ export interface LiveCatalogue {
   limitsOf: LimitBook['limitsOf'];
   /** The settings of a provider in force, with its credential. */
   providerSettings(name: string): ProviderSettings | undefined;
+  /** Every credential that providers in force are called with, as it is. */
+  secrets(): readonly string[];
   /** Asks every remote provider what models it has; in the background. */
   refreshModels(): Promise<void>;
 }
@@ -54,9 +56,11 @@ export function createLiveCatalogue(options: {
   let prizes: ReadonlyMap<string, Price> = new Map();
   let limits: Record<LimitScope, ReadonlyMap<string, Limits>> = base.limits;
   let catalogue = assemble();
+  let secrets = secretsOf(built.values());
 
   managed.onChange(() => {
     catalogue = assemble();
+    secrets = secretsOf(built.values());
   });
 
   function assemble(): Catalogue {
@@ -152,10 +156,23 @@ export function createLiveCatalogue(options: {
     current: () => catalogue,
     limitsOf: (scope, id) => limits[scope].get(id) ?? limits[scope].get('*'),
     providerSettings: (name) => built.get(name)?.settings,
+    secrets: () => secrets,
     refreshModels: async () => {
       await Promise.allSettled([...built.values()].map(({ offered }) => offered.refresh()));
     },
   };
+}
+
+/** Shorter ones would take words out of every line. */
+const SHORTEST_SECRET = 8;
+
+function secretsOf(built: Iterable<Built>): string[] {
+  return [...built].flatMap(({ settings: { credential, aws, headers } }) =>
+    [credential, aws?.secretAccessKey, aws?.sessionToken]
+      .map((secret) => secret?.reveal() ?? '')
+      .concat(Object.values(headers))
+      .filter((secret) => secret.length >= SHORTEST_SECRET),
+  );
 }
 
 /** The place under which the secrets of a provider are sealed. */

@@ -62,10 +62,18 @@ export function createLog(options: {
   clock?: Clock;
   sleep?: Sleep;
   random?: () => number;
+  /** Credentials in use, which no line may hold, whatever an upstream echoes and however it looks. */
+  secrets?: () => readonly string[];
   /** Milliseconds that a line waits for others at most. Default 1,000. */
   waitMs?: number;
 }): Log {
-  const { clock = systemClock, sleep = systemSleep, random = Math.random, waitMs = 1_000 } = options;
+  const {
+    clock = systemClock,
+    sleep = systemSleep,
+    random = Math.random,
+    waitMs = 1_000,
+    secrets = () => [],
+  } = options;
   const least = LEVELS.indexOf(options.level);
   const stderr = options.stderr ?? deliverToDescriptor(STDERR);
   const time = createTimeText();
@@ -112,7 +120,7 @@ export function createLog(options: {
   const event =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (name: string, fields: object = {}) => {
-      if (writes(level)) line(level, logLine(level, timeText(), name, fields));
+      if (writes(level)) line(level, veiled(logLine(level, timeText(), name, fields), secrets()));
     };
 
   return {
@@ -139,6 +147,13 @@ export function createLog(options: {
       );
     },
   };
+}
+
+/** The line without the secrets, as they stand in JSON. */
+function veiled(text: string, secrets: readonly string[]): string {
+  let safe = text;
+  for (const secret of secrets) safe = safe.replaceAll(JSON.stringify(secret).slice(1, -1), '[secret]');
+  return safe;
 }
 
 function deliveryOf(sink: LogSink, stderr: Deliver): { deliver: Deliver; close?: () => Promise<void> } {

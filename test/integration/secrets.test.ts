@@ -45,9 +45,9 @@ function echo(wire: (typeof WIRES)[number] | 'managed'): string {
   const sent = [wire === 'bedrock' ? MARKED.session : MARKED[wire], MARKED.header].join(' ');
   return JSON.stringify({ error: { message: `bad key ${sent}`, type: 'x', code: sent }, message: `bad key ${sent}` });
 }
-/** The same in an answer with status 200, where a credential is known by its form alone. */
+/** The same in an answer with status 200. */
 function told(wire: (typeof WIRES)[number]): string {
-  const secret = wire === 'cohere' || wire === 'bedrock' ? 'which' : MARKED[wire];
+  const secret = wire === 'bedrock' ? MARKED.session : MARKED[wire];
   const error = { type: 'authentication_error', status: 'INVALID_ARGUMENT', message: `bad key ${secret}` };
   return JSON.stringify({ type: 'error', error, message: `bad key ${secret}` });
 }
