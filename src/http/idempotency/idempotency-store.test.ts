@@ -112,3 +112,17 @@ test('an answer lives for 24 hours; then its key is free, and rows are swept in 
   const rows = await databases[0]?.all<{ n: number }>('SELECT COUNT(*) AS n FROM http_idempotency');
   expect(rows?.[0]?.n).toBe(1);
 });
+
+test('no statement on a claim reads the whole table', async () => {
+  const database = createSqliteDatabase({ path: ':memory:' });
+  await migrate(database, idempotencyMigrations);
+  for (const sql of [
+    'UPDATE http_idempotency SET lease_until_ms = 1 WHERE claim_id = ? AND status IS NULL',
+    'UPDATE http_idempotency SET status = 200 WHERE claim_id = ?',
+    'DELETE FROM http_idempotency WHERE claim_id = ? AND status IS NULL',
+  ]) {
+    const plan = await database.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, ['c']);
+    expect(plan.map(({ detail }) => detail).join()).toContain('USING INDEX http_idempotency_by_claim');
+  }
+  await database.close();
+});

@@ -24,4 +24,9 @@ export const idempotencyMigrations: Migration[] = [
       'CREATE INDEX http_idempotency_by_expiry ON http_idempotency (expires_ms)',
     ],
   },
+  {
+    // Keeping, renewing and releasing a claim name it alone.
+    id: 'http-002-idempotency-claims',
+    sql: ['CREATE UNIQUE INDEX http_idempotency_by_claim ON http_idempotency (claim_id)'],
+  },
 ];
