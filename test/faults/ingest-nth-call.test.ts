@@ -3,7 +3,7 @@ import type { ChunkIndex } from '../../src/ports/chunk-index.ts';
 import type { Database } from '../../src/ports/database.ts';
 import type { NewDocument } from '../../src/rag/ingest/accept-document.ts';
 import { SekishoError } from '../../src/spec/errors.ts';
-import { openStage, PLACE, type Stage } from './ingest-stage.ts';
+import { openStage, PLACE, type Stage } from '../support/ingest-stage.ts';
 
 /** How a call to a store ends badly: before it did anything, or after it did everything. */
 type Moment = 'before' | 'after';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { openStage, PLACE, PRINCIPAL, type Stage } from '../../../test/faults/ingest-stage.ts';
+import { openStage, PLACE, PRINCIPAL, type Stage } from '../../../test/support/ingest-stage.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { NewDocument } from './accept-document.ts';
 import { ingestFiles } from './ingest-files.ts';
