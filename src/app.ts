@@ -44,14 +44,7 @@ import { addressAt, createEndpointSource } from './providers/discovery/endpoint-
 import { createReach } from './providers/kit/reach.ts';
 import { createRemoteProvider } from './providers/registry.ts';
 import { createStaticProvider } from './providers/static/static-provider.ts';
-import { createAnswerAsChat } from './rag/answer-as-chat.ts';
-import { createAnswerQuestion } from './rag/answer-question.ts';
-import { createCollections } from './rag/collections.ts';
-import { createDocuments } from './rag/documents.ts';
-import { createForgetAnswers } from './rag/forget-answers.ts';
-import { createIngest } from './rag/ingest/ingest-documents.ts';
-import { createEmbedQuery } from './rag/retrieve/embed-query.ts';
-import { createRetrieve } from './rag/retrieve/retrieve.ts';
+import { openRag } from './rag/open-rag.ts';
 import { ragMigrations } from './rag/schema.ts';
 import { SekishoError } from './spec/errors.ts';
 import { createFileJournal } from './stores/filesystem/file-journal.ts';
@@ -232,42 +225,23 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   });
 
   // Documents and answers.
-  const collections = createCollections({ database, clock });
-  const documents = createDocuments({ database, clock });
-  const ingest = createIngest({
-    collections,
-    documents,
+  const rag = openRag({
+    database,
     index,
-    analyser,
     gateway,
-    countTokens: (text) => encoder.countTokens(text),
-    embeddingRoute: settings.embeddingRoute,
-    fingerprintOf: (route) => (route === STATIC ? `${encoder.id}@${encoder.fingerprint}` : route),
-    onDocumentsChanged: createForgetAnswers({
-      cache,
-      onProblem: (error) => telemetry.storeDown({ store: 'cache', error }),
-    }),
-    onFailed: (requestId, error) => log.warn('document_failed', { request_id: requestId, error }),
-  });
-  const retrieve = createRetrieve({
-    index,
-    analyser,
-    embedQuery: createEmbedQuery({ gateway }),
-    collections,
-    documents,
-    clock,
-  });
-  const answerQuestion = createAnswerQuestion({
-    gateway,
-    retrieve,
+    cache,
     analyser,
     encoder,
     clock,
+    embeddingRoute: settings.embeddingRoute,
+    fingerprintOf: (route) => (route === STATIC ? `${encoder.id}@${encoder.fingerprint}` : route),
     answerRoute: settings.answerRoute,
+    mayUse: requireRoute,
     onAnswered: ({ requestId, collection }, outcome, timingsMs) =>
       telemetry.questionAnswered({ requestId, collection, outcome, timingsMs }),
+    onDocumentFailed: (requestId, error) => log.warn('document_failed', { request_id: requestId, error }),
+    onNotForgotten: (error) => telemetry.storeDown({ store: 'cache', error }),
   });
-  const answerAsChat = createAnswerAsChat({ answerQuestion, mayUse: requireRoute });
 
   // HTTP.
   let draining = false;
@@ -304,12 +278,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     ledger,
     telemetry,
     clock,
-    collections,
-    documents,
-    ingest,
-    retrieve,
-    answerQuestion,
-    answerAsChat,
+    ...rag,
     assets: (path) => consoleAssets(path),
     system: {
       metricsText: telemetry.metricsText,
@@ -336,11 +305,13 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
 
   // What an earlier process accepted is finished, and the handbook brought up to date.
   const background = new AbortController();
-  const settling = ingest
+  const settling = rag.ingest
     .resume(background.signal)
     .then(() => {
       const { signal } = background;
-      return settings.handbook ? indexHandbook({ ingest, root, marker: folder.handbook, signal, ...hooks }) : undefined;
+      return settings.handbook
+        ? indexHandbook({ ingest: rag.ingest, root, marker: folder.handbook, signal, ...hooks })
+        : undefined;
     })
     .catch((error: unknown) => log.error('background_ingest_failed', { error }));
   if (folder.isNew) await settling;

@@ -14,6 +14,8 @@ export interface ChunkRow {
   ordinal: number;
   start: number;
   end: number;
+  /** What is handed on in place of the chunk, where that is more than the chunk. */
+  passage?: { start: number; end: number };
   /** JSON of the heading path, outermost first. */
   headingPath: string[];
   /** Terms joined by single spaces, made by the tokeniser of the collection. */
@@ -29,14 +31,24 @@ export interface IndexHit {
   documentId: DocumentId;
   start: number;
   end: number;
+  /** What is handed on in place of the chunk, where that is more than the chunk. */
+  passage?: { start: number; end: number };
   headingPath: string[];
   score: number;
 }
 
+/** Which chunks a search may find, decided before ranking. */
+export type IndexFilter =
+  /** The chunk carries one of the tags; none of an empty list. */
+  | { anyTag: readonly string[] }
+  | { documentIds: readonly DocumentId[] }
+  | { and: readonly IndexFilter[] }
+  | { or: readonly IndexFilter[] }
+  | { not: IndexFilter };
+
 export interface IndexSearch {
   limit: number;
-  /** Every group must match; within a group one tag suffices. */
-  tagsAllOf?: readonly (readonly string[])[];
+  where?: IndexFilter;
 }
 
 /** The index of chunks: both legs of retrieval over the same rows. */

@@ -9,9 +9,14 @@ import type { AnswerEvent, AnswerQuestion, Question } from './answer-question.ts
 
 const TOP_K = 5;
 
+export type AnswerAsChat = (call: ModelCall, collection: CollectionName) => Promise<ModelAnswer>;
+
 /** Answers a chat call to `rag/<collection>`: the last user message is the question, what stands before it the history. */
-export function createAnswerAsChat(deps: { answerQuestion: AnswerQuestion; mayUse: (call: ModelCall) => void }) {
-  return async (call: ModelCall, collection: CollectionName): Promise<ModelAnswer> => {
+export function createAnswerAsChat(deps: {
+  answerQuestion: AnswerQuestion;
+  mayUse: (call: ModelCall) => void;
+}): AnswerAsChat {
+  return async (call, collection) => {
     deps.mayUse(call);
     const events = deps.answerQuestion(questionOf(call, collection));
     // Up to here a failure is an answer with a status; afterwards it is the end of a stream.

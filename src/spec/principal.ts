@@ -15,4 +15,7 @@ export interface Principal {
   team?: string;
   /** `name=value` or plain words that routing conditions, reports and cache invalidation can name. */
   tags?: readonly string[];
+  /** What documents can be opened to, beside the role. */
+  groups?: readonly string[];
+  attributes?: Readonly<Record<string, readonly string[]>>;
 }

@@ -121,13 +121,16 @@ export function createRetrieve(deps: RetrieveDeps): Retrieve {
 
     check(request);
     const { principal, query, topK } = request;
-    const tagsAllOf = filterTags(request.filters ?? {});
+    const groups = filterTags(request.filters ?? {});
     const collection = await deps.collections.get(principal.tenantId, request.collection);
     if (collection === undefined) {
       throw new SekishoError('collection_not_found', { values: { collection: request.collection } });
     }
     const ref: IndexRef = { tenantId: principal.tenantId, collection: collection.name, version: collection.version };
-    const search: IndexSearch = { limit: Math.max(CANDIDATES, topK), tagsAllOf };
+    const search: IndexSearch = {
+      limit: Math.max(CANDIDATES, topK),
+      ...(groups.length > 0 && { where: { and: groups.map((anyTag) => ({ anyTag })) } }),
+    };
     const weight = collection.denseWeight ?? DEFAULT_DENSE_WEIGHT;
 
     const lexicalLeg = async (): Promise<IndexHit[]> => {

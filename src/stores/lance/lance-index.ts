@@ -9,7 +9,7 @@ import { SLOT_COLUMN, chunkTable, column, slotOf, unitVector } from './chunk-col
 import { openTables } from './open-tables.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
 import { createFindHits } from './places.ts';
-import { anyOf, tagPredicate } from './predicate.ts';
+import { anyOf, predicateOf } from './predicate.ts';
 import { tableName } from './table-name.ts';
 import { createUpkeep } from './upkeep.ts';
 import type { Upkeep } from './upkeep.ts';
@@ -106,7 +106,7 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
         // A match over several columns, of one column: unlike the plain match query it also sorts before it cuts
         // when no row is indexed yet, and is as fast when they are.
         const match = new MultiMatchQuery(query, ['terms']);
-        const predicate = tagPredicate(search.tagsAllOf);
+        const predicate = search.where && predicateOf(search.where);
         const request = (): Query => {
           const made = open.table.query().nearestToText(match).limit(limitOf(search));
           return predicate === undefined ? made : made.where(predicate);
@@ -120,7 +120,7 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
       return read(ref, [], async (open) => {
         checkDimensions(open, vector);
         const direction = unitVector(vector);
-        const predicate = tagPredicate(search.tagsAllOf);
+        const predicate = search.where && predicateOf(search.where);
         const request = (): VectorQuery => {
           const made = open.table
             .query()
@@ -217,5 +217,5 @@ function limitOf(search: IndexSearch): number {
 }
 
 function matchesNothing(search: IndexSearch): boolean {
-  return search.limit < 1 || (search.tagsAllOf?.some((group) => group.length === 0) ?? false);
+  return search.limit < 1;
 }

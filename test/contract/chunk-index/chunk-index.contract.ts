@@ -29,7 +29,7 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
     });
 
     async function lexical(ref: IndexRef, words: string, limit = 10, tags?: string[][]): Promise<string[]> {
-      const search = tags === undefined ? { limit } : { limit, tagsAllOf: tags };
+      const search = tags === undefined ? { limit } : { limit, where: { and: tags.map((anyTag) => ({ anyTag })) } };
       return (await index.searchLexical(ref, words.split(' '), search)).map((hit) => hit.chunkId);
     }
 
@@ -212,7 +212,10 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
           .sort();
         for (const stage of ['fresh', 'optimised']) {
           expect((await lexical(ref, 'word', 100, both)).sort(), stage).toEqual(expected);
-          const dense = await index.searchDense(ref, axis(1), { limit: 100, tagsAllOf: both });
+          const dense = await index.searchDense(ref, axis(1), {
+            limit: 100,
+            where: { and: both.map((anyTag) => ({ anyTag })) },
+          });
           expect(dense.map((hit) => hit.chunkId).sort(), stage).toEqual(expected);
           expect(await lexical(ref, 'word', 100, [['lang=ja'], []]), stage).toEqual([]);
           expect(await lexical(ref, 'word', 100, [['lang=fr']]), stage).toEqual([]);
@@ -420,7 +423,7 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
 async function checkAgainstScan(index: ChunkIndex, ref: IndexRef, rows: readonly ChunkRow[]): Promise<void> {
   for (const tag of [undefined, 'b=1']) {
     const visible = rows.filter((row) => tag === undefined || row.tags.includes(tag));
-    const filter = tag === undefined ? {} : { tagsAllOf: [[tag]] };
+    const filter = tag === undefined ? {} : { where: { anyTag: [tag] } };
     const matching = visible.filter((row) => row.terms.split(' ').includes('w5')).map((row) => row.chunkId);
     const all = await index.searchLexical(ref, ['w5'], { limit: 1000, ...filter });
     expect(all.map((hit) => hit.chunkId).sort()).toEqual([...matching].sort());
