@@ -2,7 +2,8 @@ import { afterAll, beforeEach, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createGuardedFetch, GuardedFetchError, type GuardedFetchOptions } from './guarded-fetch.ts';
+import { createGuardedFetch } from './guarded-fetch.ts';
+import { GuardedFetchError, type GuardedRequestOptions } from './guarded-request.ts';
 
 const PUBLIC = '93.184.215.14';
 const PNG = new Uint8Array([0x89, 0x50, 0x4e, 0x47]);
@@ -23,7 +24,7 @@ beforeEach(() => {
 });
 
 /** Names resolve to public addresses, and those answer at a server of this test. */
-const guarded = (more: Partial<GuardedFetchOptions> = {}) =>
+const guarded = (more: Partial<GuardedRequestOptions> = {}) =>
   createGuardedFetch({
     maxBytes: 1_000,
     timeoutMs: 5_000,

@@ -1,36 +1,4 @@
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
-import { isPublicAddress } from './public-address.ts';
-
-const MAX_URL_LENGTH = 8_192;
-/** Of more addresses than this the rest is not tried. */
-const MAX_ADDRESSES = 4;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-
-export type GuardedFetchProblem = 'url' | 'address' | 'redirects' | 'status' | 'size' | 'time' | 'network';
-
-/** Why a URL was not fetched; the message may be shown to whoever gave the URL. */
-export class GuardedFetchError extends Error {
-  readonly problem: GuardedFetchProblem;
-
-  constructor(problem: GuardedFetchProblem, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.problem = problem;
-  }
-}
-
-/** The one verb of the HTTP client that is needed here. */
-export type PinnedFetch = (url: string, init: BunFetchRequestInit) => Promise<Response>;
-
-export interface GuardedFetchOptions {
-  maxBytes: number;
-  timeoutMs: number;
-  maxRedirects: number;
-  /** The addresses of a host name. Default: the machine's resolver. */
-  resolve?: (hostname: string) => Promise<readonly string[]>;
-  /** Default: the global fetch. It is given a URL whose host is an address. */
-  fetch?: PinnedFetch;
-}
+import { createGuardedRequest, GuardedFetchError, type GuardedRequestOptions } from './guarded-request.ts';
 
 export interface FetchedMedia {
   bytes: Uint8Array;
@@ -41,125 +9,13 @@ export interface FetchedMedia {
 /** Aborting the signal rejects with its reason. @throws GuardedFetchError for everything else. */
 export type GuardedFetch = (url: string, signal: AbortSignal) => Promise<FetchedMedia>;
 
-/**
- * The way to every URL that a caller, a document or a model chose. Only http and https, no user names; every
- * address that the host resolves to must be public, and the connection goes to the address that was checked,
- * so that a second answer of the resolver changes nothing. TLS still proves the host's name. Redirects are
- * followed here, each checked like the first. Nothing of ours goes along: no credentials, no cookies, no
- * headers but the media wanted. The answer is bounded in size (as unpacked) and time.
- */
-export function createGuardedFetch(options: GuardedFetchOptions): GuardedFetch {
-  const { maxBytes, timeoutMs, maxRedirects, resolve = resolveByMachine, fetch: send = fetch } = options;
-
-  async function follow(first: string, signal: AbortSignal): Promise<FetchedMedia> {
-    let url = parseUrl(first);
-    for (let hops = 0; hops <= maxRedirects; hops++) {
-      const response = await sendPinned(url, signal);
-      if (!REDIRECTS.has(response.status)) return read(response);
-      await response.body?.cancel();
-      const location = response.headers.get('location');
-      if (location === null) throw new GuardedFetchError('status', `the host answered ${response.status}`);
-      url = parseUrl(location, url);
-    }
-    throw new GuardedFetchError('redirects', `the host redirected more than ${maxRedirects} times`);
-  }
-
-  /** To the first checked address that takes the connection. */
-  async function sendPinned(url: URL, signal: AbortSignal): Promise<Response> {
-    const hostname = url.hostname.replace(/^\[|\]$/g, '');
-    const literal = isIP(hostname) !== 0;
-    const addresses = literal ? [hostname] : await addressesOf(hostname);
-    signal.throwIfAborted();
-    if (addresses.length === 0 || !addresses.every(isPublicAddress)) {
-      throw new GuardedFetchError('address', 'the host has no public address');
-    }
-    let failure: unknown;
-    for (const address of addresses.slice(0, MAX_ADDRESSES)) {
-      const pinned = new URL(url);
-      pinned.hostname = isIP(address) === 6 ? `[${address}]` : address;
-      try {
-        return await send(pinned.href, {
-          redirect: 'manual',
-          keepalive: false,
-          signal,
-          headers: { host: url.host, accept: '*/*', 'accept-encoding': 'identity' },
-          ...(url.protocol === 'https:' && !literal && { tls: { serverName: hostname } }),
-        });
-      } catch (thrown) {
-        signal.throwIfAborted();
-        failure = thrown;
-      }
-    }
-    throw new GuardedFetchError('network', 'the host cannot be reached', failure);
-  }
-
-  async function addressesOf(hostname: string): Promise<readonly string[]> {
-    try {
-      return await resolve(hostname);
-    } catch (thrown) {
-      // The same words as for a private address: what the inner network resolves is nobody's business.
-      throw new GuardedFetchError('address', 'the host has no public address', thrown);
-    }
-  }
-
-  async function read(response: Response): Promise<FetchedMedia> {
-    const tooLarge = new GuardedFetchError('size', `it is larger than ${maxBytes} bytes`);
-    try {
-      if (!response.ok) throw new GuardedFetchError('status', `the host answered ${response.status}`);
-      if (Number(response.headers.get('content-length') ?? 0) > maxBytes) throw tooLarge;
-      const chunks: Uint8Array[] = [];
-      let size = 0;
-      for await (const chunk of response.body ?? []) {
-        size += chunk.length;
-        if (size > maxBytes) throw tooLarge;
-        chunks.push(chunk);
-      }
-      const [type = ''] = (response.headers.get('content-type') ?? '').split(';');
-      return { bytes: Buffer.concat(chunks), mediaType: type.trim().toLowerCase() || 'application/octet-stream' };
-    } catch (thrown) {
-      // Whoever stops reading closes the connection.
-      await response.body?.cancel().catch(() => undefined);
-      throw thrown;
-    }
-  }
-
+/** Fetches what a URL names, over the guarded way; see createGuardedRequest. An answer that is not 2xx is a problem. */
+export function createGuardedFetch(options: GuardedRequestOptions): GuardedFetch {
+  const request = createGuardedRequest(options);
   return async (url, signal) => {
-    signal.throwIfAborted();
-    const limit = AbortSignal.timeout(timeoutMs);
-    const either = AbortSignal.any([signal, limit]);
-    try {
-      return await Promise.race([follow(url, either), aborted(either)]);
-    } catch (thrown) {
-      signal.throwIfAborted();
-      if (limit.aborted) throw new GuardedFetchError('time', `it took longer than ${timeoutMs} ms`, thrown);
-      if (thrown instanceof GuardedFetchError) throw thrown;
-      throw new GuardedFetchError('network', 'the connection broke', thrown);
-    }
+    const { status, headers, bytes } = await request(url, signal);
+    if (status < 200 || status > 299) throw new GuardedFetchError('status', `the host answered ${status}`);
+    const [type = ''] = (headers.get('content-type') ?? '').split(';');
+    return { bytes, mediaType: type.trim().toLowerCase() || 'application/octet-stream' };
   };
-}
-
-/** @throws GuardedFetchError for what is not a plain http(s) URL. The parser turns every notation of IPv4 into the usual one. */
-function parseUrl(text: string, base?: URL): URL {
-  const url = text.length > MAX_URL_LENGTH ? null : URL.parse(text, base?.href);
-  if (url === null) throw new GuardedFetchError('url', 'it is not a URL');
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new GuardedFetchError('url', 'only http and https URLs are fetched');
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw new GuardedFetchError('url', 'a URL with a user name is not fetched');
-  }
-  return url;
-}
-
-async function resolveByMachine(hostname: string): Promise<string[]> {
-  return (await lookup(hostname, { all: true })).map(({ address }) => address);
-}
-
-/** Rejects when the signal is aborted: the resolver cannot be, so it is not waited for. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const leave = (): void => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-    if (signal.aborted) leave();
-    else signal.addEventListener('abort', leave, { once: true });
-  });
 }

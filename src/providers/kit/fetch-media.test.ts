@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { GuardedFetchError } from '../../lib/guarded-fetch.ts';
+import { GuardedFetchError } from '../../lib/guarded-request.ts';
 import type { ChatRequest, ContentPart } from '../../spec/chat.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { inlineMedia, type FetchMedia } from './fetch-media.ts';

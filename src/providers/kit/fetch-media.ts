@@ -1,4 +1,4 @@
-import { GuardedFetchError } from '../../lib/guarded-fetch.ts';
+import { GuardedFetchError } from '../../lib/guarded-request.ts';
 import type { ChatRequest, ContentPart } from '../../spec/chat.ts';
 import { SekishoError } from '../../spec/errors.ts';
 
