@@ -255,7 +255,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     gateway,
     countTokens,
     analyser,
-    maxBodyBytes: settings.maxBodyBytes,
+    body: { maxBytes: settings.maxBodyBytes, timeoutMs: settings.bodyTimeoutMs },
     idempotency: {
       store: createIdempotencyStore({ database, clock }),
       onNotKept: (error) => telemetry.storeDown({ store: 'idempotency', error }),

@@ -41,6 +41,12 @@ export const configSchema = z
           .max(1000)
           .optional()
           .describe('Hosts that providers made over the API may name, beside the known vendors; "*" is one label.'),
+        body_timeout_s: z
+          .int()
+          .min(1)
+          .max(3600)
+          .optional()
+          .describe('How long a body may take, beside a second for every 64 KiB of it. Default 30.'),
         max_body_bytes: z.int().min(1024).max(1_073_741_824).optional().describe('Default 33554432 (32 MiB).'),
       })
       .optional(),

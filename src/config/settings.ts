@@ -25,6 +25,8 @@ export interface Settings {
   configPath: string | undefined;
   adminKey?: Secret;
   maxBodyBytes: number;
+  /** What a body may take, beside a second for every 64 KiB of it. */
+  bodyTimeoutMs: number;
   /** How long a connection without a valid key may be silent, in seconds. */
   idleTimeoutS: number;
   /** Hosts that providers made over the API may name, beside the known vendors. */
@@ -130,6 +132,7 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       configPath: file.path,
       ...(adminText !== undefined && { adminKey: new Secret(adminText) }),
       maxBodyBytes: config.server?.max_body_bytes ?? 32 * 1024 * 1024,
+      bodyTimeoutMs: (config.server?.body_timeout_s ?? 30) * 1_000,
       idleTimeoutS: config.server?.idle_timeout_s ?? 60,
       upstreamHosts: config.server?.upstream_hosts ?? [],
       ...(masterText !== undefined && { masterKey: new Secret(masterText) }),

@@ -12,7 +12,7 @@ import { completionsDialect } from './dialects/openai-completions/completions-di
 import { responsesDialect } from './dialects/openai-responses/responses-dialect.ts';
 import type { HttpEnv } from './http-context.ts';
 import { authenticate } from './middleware/authenticate.ts';
-import { boundBody } from './middleware/bound-body.ts';
+import { boundBody, type BodyBounds } from './middleware/bound-body.ts';
 import { idempotency, type IdempotencyDeps } from './middleware/idempotency.ts';
 import { openRequest } from './middleware/open-request.ts';
 import { renderError } from './render-error.ts';
@@ -40,8 +40,8 @@ export interface HttpAppDeps extends DocumentRouteDeps {
   analyser: TaskRouteDeps['analyser'];
   /** What `/v1/generate` asks where the caller names no model. */
   defaultModel?: string;
-  /** Larger bodies are refused, in the caller's dialect; the server's own limit must be above it. */
-  maxBodyBytes: number;
+  /** Larger and slower bodies are refused, in the caller's dialect; the server's own limits must be above it. */
+  body: BodyBounds;
   idempotency: IdempotencyDeps;
   keys: Keys;
   ledger: Ledger;
@@ -71,8 +71,8 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.use('/v1/*', authenticate(deps.keys));
   app.use('/v2/*', authenticate(deps.keys));
   // Behind the key: nobody without one makes the server read anything.
-  app.use('/v1/*', boundBody(deps.maxBodyBytes));
-  app.use('/v2/*', boundBody(deps.maxBodyBytes));
+  app.use('/v1/*', boundBody(deps.body));
+  app.use('/v2/*', boundBody(deps.body));
   app.use('/v1/*', idempotency(deps.idempotency));
   app.use('/v2/*', idempotency(deps.idempotency));
   app.route(

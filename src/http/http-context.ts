@@ -9,6 +9,8 @@ export interface HttpVariables {
   /** Monotonic time of arrival. */
   startedMs: number;
   language: Language;
+  /** Set by `boundBody`: how long the body may take that has not come yet. */
+  bodyTimeoutMs: number;
   /** Set by `authenticate`; routes behind it may rely on it. */
   principal: Principal;
 }

@@ -169,6 +169,13 @@ export const ERRORS = {
     en: 'The body is larger than {limit} bytes.',
     ja: '本文が {limit} バイトを超えています。',
   },
+  body_too_slow: {
+    status: 408,
+    fault: 'caller',
+    retryable: true,
+    en: 'The body did not arrive within {seconds} s.',
+    ja: '本文が {seconds} 秒以内に届きませんでした。',
+  },
   unsupported_media: {
     status: 415,
     fault: 'caller',

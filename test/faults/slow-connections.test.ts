@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { startAdminStage } from '../support/admin-stage.ts';
 import { eventually } from '../support/eventually.ts';
+import { startSekisho } from '../support/start-server.ts';
 import { startStage, type Stage } from '../support/stage.ts';
 
 let stage: Stage;
@@ -78,6 +79,35 @@ describe('fault 8: those who are slow hold up nobody else', () => {
     patient?.write(BODY.slice(5));
     await eventually('the slow one is answered', () => answer.includes('200 OK'));
     for (const socket of rest) socket.destroy();
+  });
+
+  test('a body that does not come within its time is a 408, and its connection ends', async () => {
+    const server = await startSekisho({ config: { server: { body_timeout_s: 1 }, providers: {} } });
+    try {
+      for (const [path, framing] of [
+        ['/v1/chat/completions', `Content-Length: ${BODY.length}`],
+        ['/v1/chat/completions', 'Transfer-Encoding: chunked'],
+        ['/v1/keys', 'Content-Length: 40\r\nIdempotency-Key: slow-1'],
+      ] as const) {
+        const socket = await open(server.url);
+        let answer = '';
+        let ended = false;
+        socket.on('data', (piece: Buffer) => (answer += piece.toString('utf8')));
+        socket.on('close', () => (ended = true));
+        const from = performance.now();
+        const first = framing.startsWith('T') ? '1\r\n{\r\n' : '{';
+        socket.write(
+          `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${server.adminKey}\r\n` +
+            `Content-Type: application/json\r\n${framing}\r\n\r\n${first}`,
+        );
+        await eventually('it is answered', () => answer.includes('body_too_slow'));
+        expect(answer).toStartWith('HTTP/1.1 408');
+        expect(performance.now() - from).toBeGreaterThan(900);
+        await eventually('the connection ends', () => ended);
+      }
+    } finally {
+      await server.stop();
+    }
   });
 
   test('who leaves within the body leaves nothing behind', async () => {

@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { SekishoError } from '../../spec/errors.ts';
 import type { HttpEnv } from '../http-context.ts';
+import { inTime } from '../read-body.ts';
 import type { ClaimOutcome, IdempotencyStore, KeptAnswer } from '../idempotency/idempotency-store.ts';
 import { recordBody, type RecordedEnd } from '../idempotency/record-body.ts';
 
@@ -97,7 +98,7 @@ export function idempotency(deps: IdempotencyDeps): MiddlewareHandler<HttpEnv> {
 /** A key stands for one request: another address or another body is another request. */
 async function hashOf(context: Context<HttpEnv>): Promise<string> {
   const hash = new Bun.CryptoHasher('sha256').update(`${context.req.path}\0`);
-  return hash.update(await context.req.text()).digest('base64');
+  return hash.update(await inTime(context, context.req.text())).digest('base64');
 }
 
 function isFinal(status: number): boolean {

@@ -9,7 +9,7 @@ import { ingestFiles } from '../../rag/ingest/ingest-files.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { indexRequestSchema } from '../contract/documents.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
-import { judge, readValid } from '../read-body.ts';
+import { inTime, judge, readValid } from '../read-body.ts';
 import { requireCollection } from './search.ts';
 
 export interface DocumentRouteDeps {
@@ -63,7 +63,8 @@ export function documentRoutes({ collections, documents, ingest, clock }: Docume
 
     .post('/v1/collections/:collection/files', async (context) => {
       const collection = judge(indexRequestSchema.shape.collection_name, context.req.param('collection'));
-      const form = await context.req.parseBody({ all: true }).catch((cause: unknown) => {
+      const form = await inTime(context, context.req.parseBody({ all: true })).catch((cause: unknown) => {
+        if (cause instanceof SekishoError) throw cause;
         const problem = 'the body must be multipart/form-data';
         throw new SekishoError('invalid_request', { values: { problem }, cause });
       });
