@@ -26,8 +26,8 @@ export function createHeadingPath(
 }
 
 /** Where the text after a heading begins: past its line, the rule that may underline it, and white space. */
-function afterHeading(text: string, start: number): number {
-  const after = /[^\n]*\n(?:(?:=+|-+)[ \t]*\n)?\s*/y;
+export function afterHeading(text: string, start: number): number {
+  const after = /[^\n]*\n(?:(?:=+|-+)[ \t]*\r?\n)?\s*/y;
   after.lastIndex = start;
   return after.test(text) ? after.lastIndex : text.length;
 }

@@ -1,6 +1,7 @@
 import type { ModelGateway } from '../../gateway/model-call.ts';
 import type { ChunkIndex, ChunkRow, IndexRef } from '../../ports/chunk-index.ts';
 import type { TextAnalyser } from '../../ports/text-analyser.ts';
+import { defaultCollectionSettings, type ChunkerSettings } from '../../spec/collection.ts';
 import { SekishoError, toSekishoError, type ErrorCode } from '../../spec/errors.ts';
 import type { DocumentId, RequestId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
@@ -8,7 +9,8 @@ import { collectionTag } from '../answer-tags.ts';
 import { chunkIdOf, type Documents, type PendingDocument, type Place } from '../documents.ts';
 import type { OnDocumentsChanged } from '../forget-answers.ts';
 import { tagsOf } from '../tags.ts';
-import { chunkText, type TextChunk } from './chunk.ts';
+import { chunkerOf } from './chunkers/chunker-of.ts';
+import type { Chunker, TextChunk } from './chunkers/chunker.ts';
 import { createPause } from './pause.ts';
 
 export interface IndexDocumentsDeps {
@@ -27,6 +29,8 @@ export interface IndexWork {
   place: Place;
   ref: IndexRef;
   embeddingRoute: string;
+  /** The default one where not stated. */
+  chunker?: ChunkerSettings;
   documents: readonly PendingDocument[];
   /** None of the documents has ever been in the index. */
   fresh: boolean;
@@ -73,26 +77,25 @@ interface Cut {
 export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork) => Promise<IndexOutcome> {
   const pause = createPause();
 
-  async function cut(document: PendingDocument): Promise<Cut> {
+  async function cut(document: PendingDocument, chunker: Chunker, work: IndexWork): Promise<Cut> {
     const chunks: TextChunk[] = [];
-    for (const chunk of chunkText(document.text, document.headings, {
+    const tools = {
       sentences: deps.analyser.sentences,
       countTokens: deps.countTokens,
-    })) {
+      embed: (texts: readonly string[]) => embed(texts, work),
+    };
+    for await (const chunk of chunker.cut(document, tools)) {
       chunks.push(chunk);
       await pause(chunk.content.length);
     }
     return { document, chunks };
   }
 
-  async function rowsOf(batch: readonly Cut[], work: IndexWork): Promise<ChunkRow[]> {
-    const entries = batch.flatMap(({ document, chunks }) => {
-      const tags = tagsOf(document.metadata);
-      return chunks.map((chunk, ordinal) => ({ document, chunk, ordinal, tags, text: searchable(document, chunk) }));
-    });
+  /** One vector per text, a batch per call. */
+  async function embed(texts: readonly string[], work: IndexWork): Promise<Float32Array[]> {
     const vectors: Float32Array[] = [];
-    for (let from = 0; from < entries.length; from += BATCH_CHUNKS) {
-      const input = entries.slice(from, from + BATCH_CHUNKS).map(({ text }) => text);
+    for (let from = 0; from < texts.length; from += BATCH_CHUNKS) {
+      const input = texts.slice(from, from + BATCH_CHUNKS);
       const { answer } = await deps.gateway.embed({
         requestId: work.requestId,
         principal: work.principal,
@@ -105,8 +108,20 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
       if (made.length !== input.length) {
         throw new SekishoError('upstream_broken', { values: { target: work.embeddingRoute } });
       }
-      vectors.push(...made);
+      for (const vector of made) vectors.push(vector);
     }
+    return vectors;
+  }
+
+  async function rowsOf(batch: readonly Cut[], work: IndexWork): Promise<ChunkRow[]> {
+    const entries = batch.flatMap(({ document, chunks }) => {
+      const tags = tagsOf(document.metadata);
+      return chunks.map((chunk, ordinal) => ({ document, chunk, ordinal, tags, text: searchable(document, chunk) }));
+    });
+    const vectors = await embed(
+      entries.map(({ text }) => text),
+      work,
+    );
     const rows: ChunkRow[] = [];
     for (const [place, vector] of vectors.entries()) {
       const entry = entries[place];
@@ -118,6 +133,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         ordinal,
         start: chunk.start,
         end: chunk.end,
+        ...(chunk.passage && { passage: chunk.passage }),
         headingPath: chunk.headingPath,
         terms: deps.analyser.terms(text).join(' '),
         vector,
@@ -130,6 +146,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
 
   return async (work) => {
     const { place, documents } = work;
+    const chunker = chunkerOf(work.chunker ?? defaultCollectionSettings(work.embeddingRoute).index.chunker);
     const outcome: IndexOutcome = { indexed: 0, chunks: 0, failed: [], stopped: false };
     let stop: SekishoError | undefined;
     let done = 0;
@@ -139,6 +156,11 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
       await deps.documents.fail(place, failures);
       outcome.failed.push(...failures.map(({ id, reason }) => ({ id, reason })));
       deps.onFailed?.(work.requestId, error);
+    }
+
+    async function failAlone(document: PendingDocument, error: SekishoError): Promise<void> {
+      if (!ONE_TEXT.has(error.code)) stop ??= error;
+      await fail([document], error);
     }
 
     async function commit(batch: readonly Cut[], fresh: boolean): Promise<void> {
@@ -156,7 +178,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         outcome.chunks += rows.length;
       } catch (thrown) {
         const error = toSekishoError(thrown);
-        if (error.code === 'storage_unavailable' || error.code === 'caller_left') throw error;
+        if (endsWork(error)) throw error;
         if (!ONE_TEXT.has(error.code)) stop ??= error;
         if (stop === undefined && batch.length > 1) {
           // The failed commit may have left rows: what follows is not the first of its documents any more.
@@ -195,7 +217,13 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         batch = [];
         break;
       }
-      const next = await cut(document);
+      const next = await cut(document, chunker, work).catch(async (reason: unknown) => {
+        const error = toSekishoError(reason);
+        if (endsWork(error)) thrown.push(error);
+        else await failAlone(document, error);
+        return undefined;
+      });
+      if (next === undefined) continue;
       batch.push(next);
       waiting += next.chunks.length;
       if (waiting < BATCH_CHUNKS) continue;
@@ -210,6 +238,11 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
     outcome.stopped = stop !== undefined;
     return outcome;
   };
+}
+
+/** Whether the error says nothing of the documents: they stay pending. */
+function endsWork({ code }: SekishoError): boolean {
+  return code === 'storage_unavailable' || code === 'caller_left';
 }
 
 /** What both legs index of a chunk: the title and the headings say what the text is about. */
