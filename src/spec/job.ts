@@ -49,3 +49,24 @@ export interface JobRecord {
   /** When the next try may begin, of a job that waits. */
   notBeforeMs: number;
 }
+
+/** Failures of a job that are kept with their reasons. */
+export const MAX_FAILURES = 100;
+const MAX_REASON = 500;
+const MAX_ID = 600;
+
+/** A progress as it is kept: the first failures, their texts cut to what a list can show. */
+export function boundProgress(progress: JobProgress): JobProgress {
+  const failures = progress.failures
+    .slice(0, MAX_FAILURES)
+    .map(({ id, reason }) => ({ id: id.slice(0, MAX_ID), reason: reason.slice(0, MAX_REASON) }));
+  return { total: progress.total, done: progress.done, failed: progress.failed, failures };
+}
+
+/** Nothing done of a work whose size is not known yet. */
+export const NO_PROGRESS: JobProgress = { total: 0, done: 0, failed: 0, failures: [] };
+
+/** Whether a job in this state ever changes again by itself. */
+export function hasEnded(state: JobState): boolean {
+  return state === 'done' || state === 'failed' || state === 'cancelled';
+}
