@@ -4,6 +4,7 @@ import { migrate } from '../migrate.ts';
 import type { Database } from '../ports/database.ts';
 import { DEFAULT_TENANT } from '../spec/ids.ts';
 import { createSqliteDatabase } from '../stores/sqlite/sqlite-database.ts';
+import { createCollections } from './collections.ts';
 import { chunkIdOf, createDocuments, type Documents, type PendingDocument, type Place } from './documents.ts';
 import { ragMigrations } from './schema.ts';
 
@@ -30,6 +31,10 @@ beforeEach(async () => {
   database = createSqliteDatabase({ path: ':memory:' });
   await migrate(database, ragMigrations);
   documents = createDocuments({ database, clock: systemClock });
+  const collections = createCollections({ database, clock: systemClock });
+  for (const name of [PLACE.collection, 'other']) {
+    await collections.ensure({ tenantId: PLACE.tenantId, name, embeddingRoute: 'toy', fingerprint: 'toy@1' });
+  }
 });
 afterEach(() => database.close());
 
@@ -60,7 +65,21 @@ test('a hit is shown from the version that its chunk was made from, or not at al
     documents.hydrate(PLACE.tenantId, PLACE.collection, [span('a', 'one'), span('a', 'second'), span('a', 'third')]);
   expect((await shown()).map((each) => each?.content)).toEqual(['one', 'second', undefined]);
   await documents.publish(PLACE, [{ id: 'a', hash: 'second', chunks: 1 }]);
+  // A reader who searched before the new version was in the index asks now.
+  expect((await shown()).map((each) => each?.content)).toEqual(['one', 'second', undefined]);
+  expect(await documents.forgetSuperseded(systemClock.nowMs() + 1)).toBe(1);
   expect((await shown()).map((each) => each?.content)).toEqual([undefined, 'second', undefined]);
+});
+
+test('a version that was replaced is gone with its document', async () => {
+  await documents.accept(PLACE, [version('a', 'one')]);
+  await documents.publish(PLACE, [{ id: 'a', hash: 'one', chunks: 1 }]);
+  await documents.accept(PLACE, [version('a', 'second')]);
+  await documents.publish(PLACE, [{ id: 'a', hash: 'second', chunks: 1 }]);
+  await documents.markDeleting(PLACE, ['a']);
+  expect(await documents.hydrate(PLACE.tenantId, PLACE.collection, [span('a', 'one')])).toEqual([undefined]);
+  await documents.remove(PLACE, ['a']);
+  expect(await documents.forgetSuperseded(systemClock.nowMs() + 1)).toBe(0);
 });
 
 test('pending versions come page by page, bounded by their text, each once', async () => {

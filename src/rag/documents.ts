@@ -62,6 +62,8 @@ export interface Documents {
   markDeleting(place: Place, ids: readonly DocumentId[]): Promise<number>;
   deleting(place: Place): Promise<DocumentId[]>;
   remove(place: Place, ids: readonly DocumentId[]): Promise<void>;
+  /** Erases versions that were replaced before the time given, of all collections. @returns how many. */
+  forgetSuperseded(beforeMs: number): Promise<number>;
   list(place: Place, page: { after: DocumentId; limit: number }): Promise<DocumentRecord[]>;
   get(place: Place, id: DocumentId): Promise<(DocumentRecord & { text: string }) | undefined>;
   /** Ids of documents that have a live version. */
@@ -70,9 +72,9 @@ export interface Documents {
   hydrate(tenantId: TenantId, collection: CollectionName, spans: readonly SpanRef[]): Promise<(LiveSpan | undefined)[]>;
 }
 
-interface Row {
+/** The versions of a document. */
+interface VersionsRow {
   id: string;
-  state: DocumentRecord['state'];
   title: string | null;
   text: string | null;
   metadata: string | null;
@@ -80,14 +82,22 @@ interface Row {
   pending_title: string | null;
   pending_text: string | null;
   pending_metadata: string | null;
-  pending_headings: string | null;
   pending_hash: string | null;
+}
+
+interface Row extends VersionsRow {
+  state: DocumentRecord['state'];
+  pending_headings: string | null;
   failure: string | null;
   chunks: number;
   updated_ms: number;
 }
 
-const HERE = 'tenant_id = ? AND collection = ?';
+/** Documents are filed under the id of their collection, which stays when it is renamed. Parameters: see `at`. */
+const FILED = '(SELECT COALESCE(c.id, c.name) FROM collections c WHERE c.tenant_id = ? AND c.name = ?)';
+const HERE = `tenant_id = ? AND collection = ${FILED}`;
+/** The parameters of HERE. */
+const at = ({ tenantId, collection }: Place): [string, string, string] => [tenantId, tenantId, collection];
 /** Below what SQLite and Postgres take as parameters of one statement. */
 const MAX_IDS = 500;
 
@@ -105,15 +115,27 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
   const { database, clock } = options;
 
   /** Rows of the given ids, in slices that one statement can name. */
-  async function rowsOf<R extends object>(place: Place, ids: readonly DocumentId[], columns: string): Promise<R[]> {
+  async function rowsOf<R extends object>(
+    place: Place,
+    ids: readonly DocumentId[],
+    columns: string,
+    from: { table: string; id: string } = { table: 'documents', id: 'id' },
+  ): Promise<R[]> {
     const rows: R[] = [];
-    for (let from = 0; from < ids.length; from += MAX_IDS) {
-      const slice = ids.slice(from, from + MAX_IDS);
+    for (let start = 0; start < ids.length; start += MAX_IDS) {
+      const slice = ids.slice(start, start + MAX_IDS);
       const marks = slice.map(() => '?').join(', ');
-      const sql = `SELECT ${columns} FROM documents WHERE ${HERE} AND id IN (${marks})`;
-      rows.push(...(await database.all<R>(sql, [place.tenantId, place.collection, ...slice])));
+      const sql = `SELECT ${columns} FROM ${from.table} WHERE ${HERE} AND ${from.id} IN (${marks})`;
+      rows.push(...(await database.all<R>(sql, [...at(place), ...slice])));
     }
     return rows;
+  }
+
+  async function supersededOf(place: Place, ids: readonly DocumentId[]): Promise<VersionsRow[]> {
+    const columns = 'document_id AS id, hash AS content_hash, title, text, metadata';
+    const from = { table: 'superseded_documents', id: 'document_id' };
+    const none = { pending_title: null, pending_text: null, pending_metadata: null, pending_hash: null };
+    return (await rowsOf<VersionsRow>(place, ids, columns, from)).map((row) => ({ ...row, ...none }));
   }
 
   return {
@@ -131,15 +153,15 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
       database.batch(
         documents.map((document) => ({
           sql: `INSERT INTO documents (tenant_id, collection, id, state, pending_title, pending_text, pending_metadata,
-              pending_headings, pending_hash, chunks, updated_ms) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, 0, ?)
+              pending_headings, pending_hash, chunks, updated_ms)
+            VALUES (?, ${FILED}, ?, 'pending', ?, ?, ?, ?, ?, 0, ?)
             ON CONFLICT (tenant_id, collection, id) DO UPDATE SET
               state = CASE WHEN documents.content_hash IS NULL THEN 'pending' ELSE 'ready' END,
               pending_title = excluded.pending_title, pending_text = excluded.pending_text,
               pending_metadata = excluded.pending_metadata, pending_headings = excluded.pending_headings,
               pending_hash = excluded.pending_hash, failure = NULL, updated_ms = excluded.updated_ms`,
           params: [
-            place.tenantId,
-            place.collection,
+            ...at(place),
             document.id,
             document.title,
             document.text,
@@ -153,14 +175,37 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
 
     publish: (place, documents) =>
       database.batch(
-        documents.map(({ id, hash, chunks }) => ({
-          sql: `UPDATE documents SET state = 'ready', title = pending_title, text = pending_text,
-              metadata = pending_metadata, content_hash = pending_hash, pending_title = NULL, pending_text = NULL,
-              pending_metadata = NULL, pending_headings = NULL, pending_hash = NULL, failure = NULL, chunks = ?,
-              updated_ms = ?
-            WHERE ${HERE} AND id = ? AND pending_hash = ? AND state <> 'deleting'`,
-          params: [chunks, clock.nowMs(), place.tenantId, place.collection, id, hash],
-        })),
+        documents.flatMap(({ id, hash, chunks }) => [
+          {
+            // Whoever searched before the index had the new version asks for the text of the old one after this: it
+            // is kept beside the new one until no such reader is left (see forgetSuperseded).
+            sql: `INSERT INTO superseded_documents
+                (tenant_id, collection, document_id, hash, title, text, metadata, at_ms)
+              SELECT tenant_id, collection, id, content_hash, title, text, metadata, CAST(? AS BIGINT) FROM documents
+              WHERE ${HERE} AND id = ? AND pending_hash = ? AND content_hash IS NOT NULL AND state <> 'deleting'
+              ON CONFLICT (tenant_id, collection, document_id) DO UPDATE SET hash = excluded.hash,
+                title = excluded.title, text = excluded.text, metadata = excluded.metadata, at_ms = excluded.at_ms`,
+            params: [clock.nowMs(), ...at(place), id, hash],
+          },
+          {
+            sql: `UPDATE documents SET state = 'ready', title = pending_title, text = pending_text,
+                metadata = pending_metadata, headings = pending_headings, content_hash = pending_hash,
+                pending_title = NULL, pending_text = NULL, pending_metadata = NULL, pending_headings = NULL,
+                pending_hash = NULL, failure = NULL, chunks = ?, updated_ms = ?
+              WHERE ${HERE} AND id = ? AND pending_hash = ? AND state <> 'deleting'`,
+            params: [chunks, clock.nowMs(), ...at(place), id, hash],
+          },
+          {
+            sql: `INSERT INTO index_documents (tenant_id, collection, version, document_id, hash, chunks)
+              SELECT d.tenant_id, d.collection, c.version, d.id, d.content_hash, d.chunks
+              FROM collections c
+              JOIN documents d ON d.tenant_id = c.tenant_id AND d.collection = COALESCE(c.id, c.name)
+              WHERE c.tenant_id = ? AND c.name = ? AND d.id = ? AND d.content_hash = ? AND d.state <> 'deleting'
+              ON CONFLICT (tenant_id, collection, version, document_id)
+              DO UPDATE SET hash = excluded.hash, chunks = excluded.chunks`,
+            params: [place.tenantId, place.collection, id, hash],
+          },
+        ]),
       ),
 
     fail: (place, failures) =>
@@ -168,7 +213,7 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
         failures.map(({ id, hash, reason }) => ({
           sql: `UPDATE documents SET state = CASE WHEN content_hash IS NULL THEN 'failed' ELSE 'ready' END, failure = ?
             WHERE ${HERE} AND id = ? AND pending_hash = ?`,
-          params: [reason.slice(0, 1_000), place.tenantId, place.collection, id, hash],
+          params: [reason.slice(0, 1_000), ...at(place), id, hash],
         })),
       ),
 
@@ -176,7 +221,7 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
       const waiting = await database.all<{ id: string; characters: number }>(
         `SELECT id, LENGTH(pending_text) AS characters FROM documents
          WHERE ${HERE} AND pending_hash IS NOT NULL AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`,
-        [place.tenantId, place.collection, after, documents],
+        [...at(place), after, documents],
       );
       let sum = 0;
       const ids = waiting.filter((row, at) => (sum += Number(row.characters)) <= characters || at === 0);
@@ -208,18 +253,18 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
 
     unfinishedPlaces: async () =>
       (
-        await database.all<{ tenant_id: TenantId; collection: string }>(
-          `SELECT DISTINCT tenant_id, collection FROM documents
-           WHERE pending_hash IS NOT NULL OR state = 'deleting' LIMIT 10000`,
+        await database.all<{ tenant_id: TenantId; name: string }>(
+          `SELECT DISTINCT c.tenant_id, c.name FROM documents d
+           JOIN collections c ON c.tenant_id = d.tenant_id AND COALESCE(c.id, c.name) = d.collection
+           WHERE d.pending_hash IS NOT NULL OR d.state = 'deleting' LIMIT 10000`,
         )
-      ).map((row) => ({ tenantId: row.tenant_id, collection: row.collection })),
+      ).map((row) => ({ tenantId: row.tenant_id, collection: row.name })),
 
     markDeleting: async (place, ids) => {
       let marked = 0;
       for (const id of ids) {
         const { changes } = await database.run(`UPDATE documents SET state = 'deleting' WHERE ${HERE} AND id = ?`, [
-          place.tenantId,
-          place.collection,
+          ...at(place),
           id,
         ]);
         marked += changes;
@@ -229,19 +274,25 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
 
     deleting: async (place) =>
       (
-        await database.all<{ id: string }>(`SELECT id FROM documents WHERE ${HERE} AND state = 'deleting'`, [
-          place.tenantId,
-          place.collection,
-        ])
+        await database.all<{ id: string }>(`SELECT id FROM documents WHERE ${HERE} AND state = 'deleting'`, at(place))
       ).map((row) => row.id),
 
     remove: (place, ids) =>
       database.batch(
-        ids.map((id) => ({
-          sql: `DELETE FROM documents WHERE ${HERE} AND id = ? AND state = 'deleting'`,
-          params: [place.tenantId, place.collection, id],
-        })),
+        ids.flatMap((id) => [
+          ...['index_documents', 'superseded_documents'].map((table) => ({
+            sql: `DELETE FROM ${table} WHERE ${HERE} AND document_id = ?`,
+            params: [...at(place), id],
+          })),
+          {
+            sql: `DELETE FROM documents WHERE ${HERE} AND id = ? AND state = 'deleting'`,
+            params: [...at(place), id],
+          },
+        ]),
       ),
+
+    forgetSuperseded: async (beforeMs) =>
+      (await database.run('DELETE FROM superseded_documents WHERE at_ms < ?', [beforeMs])).changes,
 
     list: async (place, { after, limit }) =>
       (
@@ -249,7 +300,7 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
           `SELECT id, state, title, pending_title, metadata, pending_metadata, failure, chunks, updated_ms,
              LENGTH(COALESCE(text, pending_text)) AS characters
            FROM documents WHERE ${HERE} AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`,
-          [place.tenantId, place.collection, after, limit],
+          [...at(place), after, limit],
         )
       ).map((row) => recordOf(row, row.characters)),
 
@@ -265,7 +316,7 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
         (
           await database.all<{ id: string }>(
             `SELECT id FROM documents WHERE ${HERE} AND content_hash IS NOT NULL AND state <> 'deleting'`,
-            [place.tenantId, place.collection],
+            at(place),
           )
         ).map((row) => row.id),
       ),
@@ -276,16 +327,27 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
         'id, state, title, text, metadata, content_hash, pending_title, pending_text, pending_metadata, pending_hash';
       const ids = [...new Set(spans.map((span) => span.documentId))];
       const rows = new Map((await rowsOf<Row>(place, ids, columns)).map((row) => [row.id, row]));
-      return spans.map((span) => {
+      const visible = (id: DocumentId): boolean => (rows.get(id)?.state ?? 'deleting') !== 'deleting';
+      const found = spans.map((span) => {
         const row = rows.get(span.documentId);
-        return row === undefined || row.state === 'deleting' ? undefined : spanOf(row, span);
+        return row !== undefined && visible(row.id) ? spanOf(row, span) : undefined;
+      });
+      const missed = new Set(
+        spans.flatMap(({ documentId }, i) => (found[i] === undefined && visible(documentId) ? documentId : [])),
+      );
+      if (missed.size === 0) return found;
+      // The index was searched before these were replaced: their old text is still there for such readers.
+      const old = new Map((await supersededOf(place, [...missed])).map((row) => [row.id, row]));
+      return spans.map((span, i) => {
+        const row = old.get(span.documentId);
+        return found[i] ?? (row && spanOf(row, span));
       });
     },
   };
 }
 
 /** The span out of the version that its chunk was made from: the live one, or the one about to be published. */
-function spanOf(row: Row, span: SpanRef): LiveSpan | undefined {
+function spanOf(row: VersionsRow, span: SpanRef): LiveSpan | undefined {
   const madeFrom = (hash: string | null): boolean =>
     hash !== null && span.chunkId.startsWith(versionPrefix(row.id, hash));
   const version = madeFrom(row.content_hash)

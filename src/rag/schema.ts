@@ -41,4 +41,71 @@ export const ragMigrations: Migration[] = [
       'CREATE INDEX documents_unfinished ON documents (tenant_id, collection, state)',
     ],
   },
+  {
+    // Every new column may be null, so that a replica of the version before goes on writing beside this one.
+    id: 'rag-002-collection-settings',
+    sql: [
+      // What documents and index are filed under; it stays when the collection is renamed.
+      'ALTER TABLE collections ADD COLUMN id TEXT',
+      'UPDATE collections SET id = name',
+      // JSON of CollectionSettings; null: the defaults.
+      'ALTER TABLE collections ADD COLUMN settings TEXT',
+      'ALTER TABLE collections ADD COLUMN settings_revision INTEGER',
+      // The highest version that an index of the collection ever had.
+      'ALTER TABLE collections ADD COLUMN last_version INTEGER',
+    ],
+  },
+  {
+    id: 'rag-003-index-versions',
+    sql: [
+      // The indexes of a collection beside the live one.
+      `CREATE TABLE index_versions (
+        tenant_id TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        failure TEXT,
+        created_ms BIGINT NOT NULL,
+        PRIMARY KEY (tenant_id, collection, version)
+      )`,
+      // What every index holds: which text of which document. Filled for the indexes there are.
+      `CREATE TABLE index_documents (
+        tenant_id TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        document_id TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        chunks INTEGER NOT NULL,
+        PRIMARY KEY (tenant_id, collection, version, document_id)
+      )`,
+      `INSERT INTO index_documents (tenant_id, collection, version, document_id, hash, chunks)
+       SELECT d.tenant_id, d.collection, c.version, d.id, d.content_hash, d.chunks
+       FROM documents d JOIN collections c ON c.tenant_id = d.tenant_id AND c.id = d.collection
+       WHERE d.content_hash IS NOT NULL`,
+      // Headings of the live version: what makes its chunks anew. Null: they are read from the text again.
+      'ALTER TABLE documents ADD COLUMN headings TEXT',
+      // Versions just replaced, for readers that searched before.
+      `CREATE TABLE superseded_documents (
+        tenant_id TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        document_id TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        title TEXT,
+        text TEXT,
+        metadata TEXT,
+        at_ms BIGINT NOT NULL,
+        PRIMARY KEY (tenant_id, collection, document_id)
+      )`,
+      'CREATE INDEX superseded_documents_at ON superseded_documents (at_ms)',
+      // Indexes whose files may still hold bytes of what was deleted.
+      `CREATE TABLE index_purges (
+        tenant_id TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        PRIMARY KEY (tenant_id, collection, version)
+      )`,
+    ],
+  },
 ];

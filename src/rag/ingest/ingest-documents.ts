@@ -2,7 +2,7 @@ import type { ChunkIndex, IndexRef } from '../../ports/chunk-index.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { newId, type CollectionName, type DocumentId, type RequestId, type TenantId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
-import type { Collection, Collections } from '../collections.ts';
+import { indexRefOf, type Collection, type Collections } from '../collections.ts';
 import type { Documents, PendingDocument, Place } from '../documents.ts';
 import { acceptDocument, type NewDocument } from './accept-document.ts';
 import { CHUNKER_ID } from './chunk.ts';
@@ -107,7 +107,7 @@ export function createIngest(deps: IngestDeps): Ingest {
 
   async function resumeIn(place: Place, collection: Collection, signal: AbortSignal) {
     const gone = await documents.deleting(place);
-    if (gone.length > 0) await removeNow(place, refOf(collection), gone);
+    if (gone.length > 0) await removeNow(place, indexRefOf(collection), gone);
     const told = { indexed: 0, failed: 0, deleted: gone.length };
     const origin = { principal: ownPrincipal(place.tenantId), requestId: newId('req'), signal };
     for (let after = ''; ;) {
@@ -163,19 +163,22 @@ export function createIngest(deps: IngestDeps): Ingest {
           const values = { collection: place.collection, document: (ids[0] ?? '').slice(0, 200) };
           throw new SekishoError('document_not_found', { values });
         }
-        await removeNow(place, refOf(collection), ids);
+        await removeNow(place, indexRefOf(collection), ids);
       }),
 
     removeCollection: (place) =>
       inTurn(place, async () => {
         const collection = await collections.require(place.tenantId, place.collection);
         await collections.markDeleting(place.tenantId, place.collection);
-        await dropNow(place, refOf(collection));
+        await dropNow(place, indexRefOf(collection));
       }),
 
     resume: async (signal) => {
       const told = { indexed: 0, failed: 0, deleted: 0 };
-      for (const ref of await collections.unfinishedDeletions()) await inTurn(ref, () => dropNow(ref, ref));
+      for (const gone of await collections.unfinishedDeletions()) {
+        const place = { tenantId: gone.tenantId, collection: gone.name };
+        await inTurn(place, () => dropNow(place, indexRefOf(gone)));
+      }
       for (const place of await documents.unfinishedPlaces()) {
         await inTurn(place, async () => {
           const collection = await collections.get(place.tenantId, place.collection);
@@ -191,7 +194,7 @@ export function createIngest(deps: IngestDeps): Ingest {
 
     check: async (place) => {
       const collection = await collections.require(place.tenantId, place.collection);
-      const [indexed, live] = await Promise.all([index.documentIds(refOf(collection)), documents.liveIds(place)]);
+      const [indexed, live] = await Promise.all([index.documentIds(indexRefOf(collection)), documents.liveIds(place)]);
       return {
         orphans: [...indexed].filter((id) => !live.has(id)),
         missing: [...live].filter((id) => !indexed.has(id)),
@@ -207,17 +210,13 @@ function workOf(
 ): Omit<IndexWork, 'documents' | 'fresh' | 'onProgress'> {
   return {
     place,
-    ref: refOf(collection),
+    ref: indexRefOf(collection),
     embeddingRoute: collection.embeddingRoute,
     // The collection decides which model embeds it, whichever routes the key may call directly.
     principal: { ...principal, allowedRoutes: [] },
     requestId,
     signal,
   };
-}
-
-function refOf(collection: Collection): IndexRef {
-  return { tenantId: collection.tenantId, collection: collection.name, version: collection.version };
 }
 
 function* pagesOf(documents: readonly PendingDocument[]): Generator<PendingDocument[]> {

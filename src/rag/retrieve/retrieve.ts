@@ -19,6 +19,8 @@ const LONGEST_QUERY = 16_384;
 /** What retrieval needs to know of a collection. */
 export interface SearchableCollection {
   name: CollectionName;
+  /** What its indexes are filed under, where that is not the name. */
+  id?: string;
   version: number;
   embeddingRoute: string;
   /** Between 0 (lexical alone) and 1 (dense alone); the default where unset. */
@@ -126,7 +128,11 @@ export function createRetrieve(deps: RetrieveDeps): Retrieve {
     if (collection === undefined) {
       throw new SekishoError('collection_not_found', { values: { collection: request.collection } });
     }
-    const ref: IndexRef = { tenantId: principal.tenantId, collection: collection.name, version: collection.version };
+    const ref: IndexRef = {
+      tenantId: principal.tenantId,
+      collection: collection.id ?? collection.name,
+      version: collection.version,
+    };
     const search: IndexSearch = {
       limit: Math.max(CANDIDATES, topK),
       ...(groups.length > 0 && { where: { and: groups.map((anyTag) => ({ anyTag })) } }),
@@ -157,7 +163,9 @@ export function createRetrieve(deps: RetrieveDeps): Retrieve {
 
     const denseWeight = degradedBy === undefined ? weight : 0;
     const fused = await timed('fuseMs', () => fuse(lexical, dense, { denseWeight, limit: search.limit }));
-    const hits = await timed('hydrateMs', () => showable(deps, ref, fused, topK));
+    const hits = await timed('hydrateMs', () =>
+      showable(deps, { tenantId: principal.tenantId, collection: collection.name }, fused, topK),
+    );
     stopIfLeft(request.signal);
     timings.totalMs = clock.monotonicMs() - startedMs;
     return degradedBy === undefined ? { hits, timings } : { hits, timings, degradedBy };
@@ -167,7 +175,7 @@ export function createRetrieve(deps: RetrieveDeps): Retrieve {
 /** The best `topK` whose documents may be shown; the next candidates step in for those that may not. */
 async function showable(
   deps: Pick<RetrieveDeps, 'documents'>,
-  ref: IndexRef,
+  place: { tenantId: TenantId; collection: CollectionName },
   fused: readonly FusedHit[],
   topK: number,
 ): Promise<Hit[]> {
@@ -181,7 +189,7 @@ async function showable(
       start,
       end,
     }));
-    const live = await deps.documents.hydrate(ref.tenantId, ref.collection, spans);
+    const live = await deps.documents.hydrate(place.tenantId, place.collection, spans);
     candidates.forEach(({ hit, score, explain }, i) => {
       const span = live[i];
       if (span === undefined) return;

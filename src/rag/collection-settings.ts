@@ -1,0 +1,55 @@
+import { parseJson } from '../lib/json.ts';
+import { defaultCollectionSettings, type CollectionSettings } from '../spec/collection.ts';
+
+/** What a caller changes of settings; what is left out stays. */
+export interface SettingsChange {
+  index?: Partial<CollectionSettings['index']>;
+  retrieval?: Partial<Omit<CollectionSettings['retrieval'], 'rewrite'>> & {
+    rewrite?: Partial<CollectionSettings['retrieval']['rewrite']>;
+  };
+  answer?: Partial<CollectionSettings['answer']>;
+}
+
+/** Settings with a change in them; a part that is a union (chunker, reranker) is replaced whole. */
+export function changedSettings(settings: CollectionSettings, change: SettingsChange): CollectionSettings {
+  const { rewrite, ...retrieval } = change.retrieval ?? {};
+  return {
+    index: { ...settings.index, ...change.index },
+    retrieval: {
+      ...settings.retrieval,
+      ...retrieval,
+      rewrite: { ...settings.retrieval.rewrite, ...rewrite },
+    },
+    answer: { ...settings.answer, ...change.answer },
+  };
+}
+
+/**
+ * Reads what was stored. It was judged when it was written; what a later version of the software has added stands at
+ * its default, and so does everything of a collection for which nothing was chosen (null).
+ */
+export function storedSettings(json: string | null, embeddingRoute: string): CollectionSettings {
+  const defaults = defaultCollectionSettings(embeddingRoute);
+  const stored: unknown = json === null ? undefined : parseJson(json);
+  return isChange(stored) ? changedSettings(defaults, stored) : defaults;
+}
+
+/** Ours: nothing but settings is ever stored where this is read from. */
+function isChange(stored: unknown): stored is SettingsChange {
+  return typeof stored === 'object' && stored !== null && !Array.isArray(stored);
+}
+
+/** Whether two settings say the same, whatever the order of their fields. */
+export function sameSettings(one: unknown, other: unknown): boolean {
+  return canonical(one) === canonical(other);
+}
+
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isPlain(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
+  );
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
