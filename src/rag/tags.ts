@@ -24,8 +24,12 @@ export function isTagValue(value: JsonValue | undefined): value is TagValue {
  * metadata from a CSV file, where everything is text, answers to `{"year": 2024}` as well.
  */
 export function tagOf(key: string, value: TagValue): string {
-  const safeKey = key.normalize('NFC').replace(/[%=]/g, (character) => (character === '%' ? '%25' : '%3D'));
-  return `${safeKey}=${String(value).normalize('NFC')}`;
+  return `${escapedKey(key)}=${String(value).normalize('NFC')}`;
+}
+
+/** A key as it stands in a tag: in NFC, without `=`, and without a `%` that is not followed by `25` or `3D`. */
+export function escapedKey(key: string): string {
+  return key.normalize('NFC').replace(/[%=]/g, (character) => (character === '%' ? '%25' : '%3D'));
 }
 
 /**

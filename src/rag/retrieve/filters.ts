@@ -1,9 +1,24 @@
 import type { JsonObject, JsonValue } from '../../lib/json.ts';
+import type { IndexFilter } from '../../ports/chunk-index.ts';
 import { SekishoError } from '../../spec/errors.ts';
+import type { Principal } from '../../spec/principal.ts';
+import { rightsFilter } from '../access.ts';
 import { MAX_TAG_KEY_LENGTH, MAX_TAG_VALUE_LENGTH, isTagValue, tagOf } from '../tags.ts';
 
 const MOST_KEYS = 20;
 const MOST_VALUES = 100;
+
+/**
+ * What a question may find, decided before anything is ranked: the rights of whoever asks and his filters, both in
+ * force. undefined: everything.
+ * @throws SekishoError invalid_request naming what is wrong with the filters; no part of them is passed over.
+ */
+export function searchFilter(request: { principal: Principal; filters?: JsonObject }): IndexFilter | undefined {
+  const groups = filterTags(request.filters ?? {});
+  const rights = rightsFilter(request.principal);
+  const parts: IndexFilter[] = [...(rights === undefined ? [] : [rights]), ...groups.map((anyTag) => ({ anyTag }))];
+  return parts.length === 0 ? undefined : { and: parts };
+}
 
 /**
  * `{key: value | value[]}` as groups of tags for the index: every key must match, one value of a list suffices,
