@@ -110,6 +110,7 @@ export function createKserveProvider(options: KserveProviderOptions): Provider {
     const { model, target, signal } = call;
     const { inputs, outputs } = await tensorsOf(call);
     const { prompt, parameters } = encodeText(call.request(), call, inputs);
+    let refused: unknown;
     if (!inferOnly.has(model)) {
       try {
         const url = `${base}${modelPath(model)}/generate`;
@@ -118,13 +119,18 @@ export function createKserveProvider(options: KserveProviderOptions): Provider {
         if (json['error'] !== undefined && json['error'] !== null) throw errorInAnswer(target, json['error']);
         return json;
       } catch (thrown) {
-        if (!(await lacksGenerate(thrown, call))) throw thrown;
+        // MLServer takes tensors at the extension's address as well, and rejects everything else.
+        if (isRejection(thrown)) refused = thrown;
+        else if (!(await lacksGenerate(thrown, call))) throw thrown;
       }
     }
     const body = inferText({ prompt, parameters }, { inputs, outputs });
-    return body === undefined
-      ? failed(target, 'the model takes or gives no text')
-      : textAnswerIn(await infer(call, body.request), body.output);
+    if (body === undefined) throw refused ?? failed(target, 'the model takes or gives no text');
+    const json = await infer(call, body.request).catch((thrown: unknown) => {
+      throw refused ?? thrown;
+    });
+    if (refused !== undefined) inferOnly.add(model);
+    return textAnswerIn(json, body.output);
   }
 
   /** A 404 of the extension's address, while the model itself is there. */
@@ -164,7 +170,7 @@ export function createKserveProvider(options: KserveProviderOptions): Provider {
       const estimate = (answered: string) => estimateUsage(call.request, answered);
       return streamFrames(opened, target, createDecodingReader(target, decoder, estimate));
     } catch (thrown) {
-      if (!(await lacksGenerate(thrown, call))) throw thrown;
+      if (!isRejection(thrown) && !(await lacksGenerate(thrown, call))) throw thrown;
       return whole();
     }
   }
@@ -239,6 +245,10 @@ function ending(frames: AsyncIterable<StreamFrame>, done: () => void): AsyncIter
       };
     },
   };
+}
+
+function isRejection(thrown: unknown): boolean {
+  return thrown instanceof SekishoError && thrown.code === 'upstream_rejected';
 }
 
 function failed(target: string, why: string): never {
