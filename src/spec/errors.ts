@@ -197,6 +197,20 @@ export const ERRORS = {
     en: 'The document "{document}" cannot be read: {problem}',
     ja: '文書「{document}」を読めません: {problem}',
   },
+  source_unreadable: {
+    status: 502,
+    fault: 'upstream',
+    retryable: true,
+    en: 'The source cannot be read: {problem}',
+    ja: 'データソースを読み取れません: {problem}',
+  },
+  source_not_found: {
+    status: 404,
+    fault: 'caller',
+    retryable: false,
+    en: 'There is no source "{source}".',
+    ja: 'データソース「{source}」はありません。',
+  },
   rate_limited: {
     status: 429,
     fault: 'caller',
@@ -280,6 +294,20 @@ export const ERRORS = {
     retryable: true,
     en: 'The upstream of "{target}" did not answer in time ({phase}).',
     ja: '「{target}」の上流が時間内に応答しませんでした（{phase}）。',
+  },
+  not_indexed_yet: {
+    status: 503,
+    fault: 'upstream',
+    retryable: true,
+    en: '{waiting} documents could not be indexed yet: {reason}',
+    ja: '{waiting} 件の文書をまだ登録できていません: {reason}',
+  },
+  answer_withheld: {
+    status: 502,
+    fault: 'upstream',
+    retryable: false,
+    en: 'The answer was withheld: the model repeated its instructions, as it does when a document has led it astray.',
+    ja: '回答を差し止めました。文書に書かれた指示に従ったとみられ、モデルが自身への指示を繰り返したためです。',
   },
   no_healthy_target: {
     status: 503,
