@@ -25,7 +25,13 @@ export const indexResponseSchema = z.object({
   collection_name: z.string(),
   indexed: z.int(),
   unchanged: z.int(),
-  failed: z.array(z.object({ id: z.string(), reason: z.string() })),
+  failed: z.array(
+    z.object({
+      id: z.string(),
+      reason: z.string(),
+      retryable: z.literal(true).optional().describe('Given where the same may succeed later.'),
+    }),
+  ),
   chunks: z.int(),
   processing_time: z.number().describe('Seconds.'),
 });

@@ -40,11 +40,18 @@ export interface IndexWork {
   onProgress?: (done: number, total: number) => void;
 }
 
+/** Why a document was not indexed; retryable where the same may succeed later. */
+export interface FailedDocument {
+  id: DocumentId;
+  reason: string;
+  retryable?: true;
+}
+
 /** documents = indexed + failed. */
 export interface IndexOutcome {
   indexed: number;
   chunks: number;
-  failed: { id: DocumentId; reason: string }[];
+  failed: FailedDocument[];
   /** True where a reason holds for every document, so that more of them need not be tried now. */
   stopped: boolean;
 }
@@ -154,7 +161,8 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
     async function fail(failing: readonly PendingDocument[], error: SekishoError): Promise<void> {
       const failures = failing.map(({ id, hash }) => ({ id, hash, reason: error.message }));
       await deps.documents.fail(place, failures);
-      outcome.failed.push(...failures.map(({ id, reason }) => ({ id, reason })));
+      const retryable = error.retryable && { retryable: true as const };
+      outcome.failed.push(...failures.map(({ id, reason }) => ({ id, reason, ...retryable })));
       deps.onFailed?.(work.requestId, error);
     }
 

@@ -6,7 +6,12 @@ import { indexRefOf, type Collection, type Collections } from '../collections.ts
 import type { Documents, PendingDocument, Place } from '../documents.ts';
 import { acceptDocument, type NewDocument } from './accept-document.ts';
 import { CHUNKER_ID } from './chunk.ts';
-import { createIndexDocuments, type IndexDocumentsDeps, type IndexWork } from './index-documents.ts';
+import {
+  createIndexDocuments,
+  type FailedDocument,
+  type IndexDocumentsDeps,
+  type IndexWork,
+} from './index-documents.ts';
 import { createSerial } from './serial.ts';
 
 export interface IngestRequest {
@@ -23,7 +28,7 @@ export interface IngestRequest {
 export interface IngestOutcome {
   indexed: number;
   unchanged: number;
-  failed: { id: DocumentId; reason: string }[];
+  failed: FailedDocument[];
   chunks: number;
 }
 
