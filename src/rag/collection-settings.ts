@@ -27,11 +27,21 @@ export function changedSettings(settings: CollectionSettings, change: SettingsCh
 /**
  * Reads what was stored. It was judged when it was written; what a later version of the software has added stands at
  * its default, and so does everything of a collection for which nothing was chosen (null).
+ *
+ * @param stored `settings`: JSON of retrieval and answer; `index`: JSON of what the index is made with
  */
-export function storedSettings(json: string | null, embeddingRoute: string): CollectionSettings {
+export function storedSettings(
+  stored: { settings: string | null; index: string | null },
+  embeddingRoute: string,
+): CollectionSettings {
+  const read = (json: string | null): unknown => (json === null ? undefined : parseJson(json));
+  const change: unknown = { ...asObject(read(stored.settings)), index: asObject(read(stored.index)) };
   const defaults = defaultCollectionSettings(embeddingRoute);
-  const stored: unknown = json === null ? undefined : parseJson(json);
-  return isChange(stored) ? changedSettings(defaults, stored) : defaults;
+  return isChange(change) ? changedSettings(defaults, change) : defaults;
+}
+
+function asObject(value: unknown): object {
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 /** Ours: nothing but settings is ever stored where this is read from. */

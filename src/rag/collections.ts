@@ -48,6 +48,9 @@ export interface Collections {
   ensure(wanted: Pick<Collection, 'tenantId' | 'name' | 'embeddingRoute' | 'fingerprint'>): Promise<Collection>;
   /** @throws SekishoError conflict where there is one of the name, invalid_request. */
   create(wanted: NewCollection): Promise<Collection>;
+  /** The same, out of sight until `show`; what is never shown is taken away at the next start. */
+  createHidden(wanted: NewCollection): Promise<void>;
+  show(tenantId: TenantId, name: CollectionName): Promise<Collection>;
   /**
    * Writes settings for searching and answering; `settings.index` is left to the index that is made of it.
    * @throws SekishoError conflict where they have been changed since the revision given.
@@ -63,8 +66,12 @@ export interface Collections {
   forget(tenantId: TenantId, name: CollectionName): Promise<void>;
   /** Of all tenants: those whose deletion has not come to its end. */
   unfinishedDeletions(): Promise<Collection[]>;
-  /** Of all tenants and not being deleted, in pages of 1,000. */
+  /** Of all tenants, those that are not being deleted. */
   everyCollection(): AsyncGenerator<Collection>;
+  /** Every index of the collection: the live one, those beside it, those that are being dropped. */
+  indexRefs(collection: Collection): Promise<IndexRef[]>;
+  /** The collection as one of its other indexes is to be searched; undefined where there is no such version. */
+  atVersion(collection: Collection, version: number): Promise<Collection | undefined>;
   /** Forgets what is remembered of one: it was changed from elsewhere. */
   refresh(tenantId: TenantId, name: CollectionName): void;
 }
@@ -78,6 +85,7 @@ interface CollectionRow {
   fingerprint: string;
   dense_weight: number | null;
   settings: string | null;
+  index_settings: string | null;
   settings_revision: number | null;
   created_ms: number;
 }
@@ -91,6 +99,7 @@ const COLUMNS = [
   'fingerprint',
   'dense_weight',
   'settings',
+  'index_settings',
   'settings_revision',
   'created_ms',
 ];
@@ -137,15 +146,16 @@ export function createCollections(options: { database: Database; clock: Clock })
   }
 
   /** Makes the collection where there is none of the name. @returns whether it did. */
-  async function insert(wanted: NewCollection, settings: string | null): Promise<boolean> {
+  async function insert(wanted: NewCollection, stage: 'ready' | 'hidden'): Promise<boolean> {
     const { tenantId, name, fingerprint } = wanted;
+    const { index, ...settings } = wanted.settings;
     judgeName(name);
     const { changes } = await database.run(
       // A renamed collection may still be filed under this name; then a fresh id is made.
       `INSERT INTO collections (${COLUMNS.join(', ')}, deleting)
        VALUES (?, ?, (SELECT CASE WHEN EXISTS (
            SELECT 1 FROM collections WHERE tenant_id = ? AND COALESCE(id, name) = ?
-         ) THEN ? ELSE ? END), 1, ?, ?, ?, ?, 0, ?, 0)
+         ) THEN ? ELSE ? END), 1, ?, ?, ?, ?, ?, 0, ?, ?)
        ON CONFLICT (tenant_id, name) DO NOTHING`,
       [
         tenantId,
@@ -154,11 +164,13 @@ export function createCollections(options: { database: Database; clock: Clock })
         name,
         `${name}~${crypto.randomUUID().slice(0, 13)}`,
         name,
-        wanted.settings.index.embeddingRoute,
+        index.embeddingRoute,
         fingerprint,
-        wanted.settings.retrieval.denseWeight,
-        settings,
+        settings.retrieval.denseWeight,
+        JSON.stringify(settings),
+        JSON.stringify(index),
         clock.nowMs(),
+        stage === 'hidden' ? 1 : 0,
       ],
     );
     known.delete(keyOf(tenantId, name));
@@ -190,7 +202,7 @@ export function createCollections(options: { database: Database; clock: Clock })
     },
     ensure: async ({ tenantId, name, embeddingRoute, fingerprint }) => {
       if ((await get(tenantId, name)) === undefined) {
-        await insert({ tenantId, name, fingerprint, settings: defaultCollectionSettings(embeddingRoute) }, null);
+        await insert({ tenantId, name, fingerprint, settings: defaultCollectionSettings(embeddingRoute) }, 'ready');
       }
       const collection = await get(tenantId, name);
       if (collection === undefined) throw conflict(`the collection "${name}" is being deleted`);
@@ -202,19 +214,24 @@ export function createCollections(options: { database: Database; clock: Clock })
       return collection;
     },
     create: async (wanted) => {
-      const made = await insert(wanted, JSON.stringify(wanted.settings));
-      if (!made) throw conflict(`there is a collection "${wanted.name}" already`);
+      if (!(await insert(wanted, 'ready'))) throw taken(wanted.name);
       return require(wanted.tenantId, wanted.name);
     },
-    changeSettings: async ({ tenantId, name, settings: live, settingsRevision }, wanted) => {
-      const settings: CollectionSettings = { ...wanted, index: live.index };
+    createHidden: async (wanted) => {
+      if (!(await insert(wanted, 'hidden'))) throw taken(wanted.name);
+    },
+    show: async (tenantId, name) => {
+      await database.run(`UPDATE collections SET deleting = 0 WHERE ${ONE}`, [tenantId, name]);
+      return require(tenantId, name);
+    },
+    changeSettings: async ({ tenantId, name, settingsRevision }, { retrieval, answer }) => {
       const { changes } = await database.run(
         `UPDATE collections SET settings = ?, settings_revision = ?, dense_weight = ?
          WHERE ${ONE} AND COALESCE(settings_revision, 0) = ? AND deleting = 0`,
         [
-          JSON.stringify(settings),
+          JSON.stringify({ retrieval, answer }),
           settingsRevision + 1,
-          settings.retrieval.denseWeight,
+          retrieval.denseWeight,
           tenantId,
           name,
           settingsRevision,
@@ -226,8 +243,8 @@ export function createCollections(options: { database: Database; clock: Clock })
     },
     rename: async ({ tenantId, name: from, id }, name, statements) => {
       judgeName(name);
-      const [taken] = await rows(ONE, [tenantId, name], 1);
-      if (taken !== undefined) throw conflict(`there is a collection "${name}" already`);
+      const [other] = await rows(ONE, [tenantId, name], 1);
+      if (other !== undefined) throw taken(name);
       await database.batch([
         { sql: `UPDATE collections SET name = ?, id = ? WHERE ${ONE}`, params: [name, id, tenantId, from] },
         ...statements,
@@ -268,6 +285,30 @@ export function createCollections(options: { database: Database; clock: Clock })
         if (page.length < PAGE) return;
       }
     },
+    indexRefs: async (collection) => {
+      const beside = await database.all<{ version: number }>(
+        'SELECT version FROM index_versions WHERE tenant_id = ? AND collection = ?',
+        [collection.tenantId, collection.id],
+      );
+      return [collection, ...beside].map(({ version }) => indexRefOf(collection, version));
+    },
+    atVersion: async (collection, version) => {
+      if (version === collection.version) return collection;
+      const [row] = await database.all<{ settings: string; fingerprint: string }>(
+        `SELECT settings, fingerprint FROM index_versions
+         WHERE tenant_id = ? AND collection = ? AND version = ? AND state <> 'dropping'`,
+        [collection.tenantId, collection.id, version],
+      );
+      if (row === undefined) return undefined;
+      const { index } = storedSettings({ settings: null, index: row.settings }, collection.embeddingRoute);
+      return {
+        ...collection,
+        version,
+        fingerprint: row.fingerprint,
+        embeddingRoute: index.embeddingRoute,
+        settings: { ...collection.settings, index },
+      };
+    },
     refresh: (tenantId, name) => void known.delete(keyOf(tenantId, name)),
   };
 }
@@ -282,12 +323,16 @@ function conflict(problem: string): SekishoError {
   return new SekishoError('conflict', { values: { problem } });
 }
 
+function taken(name: string): SekishoError {
+  return conflict(`there is a collection "${name}" already`);
+}
+
 function notFound(collection: string): SekishoError {
   return new SekishoError('collection_not_found', { values: { collection: collection.slice(0, 100) } });
 }
 
 function collectionOf(row: CollectionRow): Collection {
-  const stored = storedSettings(row.settings, row.embedding_route);
+  const stored = storedSettings({ settings: row.settings, index: row.index_settings }, row.embedding_route);
   const settings: CollectionSettings = {
     ...stored,
     // A weight that was set before there were settings.

@@ -22,6 +22,9 @@ export interface PendingDocument {
   hash: string;
 }
 
+/** A version that is live. Headings are null where it was stored before they were kept. */
+export type LiveDocument = Omit<PendingDocument, 'headings'> & { headings: Heading[] | null };
+
 /** What is shown of a document. */
 export interface DocumentRecord {
   id: DocumentId;
@@ -66,6 +69,10 @@ export interface Documents {
   forgetSuperseded(beforeMs: number): Promise<number>;
   list(place: Place, page: { after: DocumentId; limit: number }): Promise<DocumentRecord[]>;
   get(place: Place, id: DocumentId): Promise<(DocumentRecord & { text: string }) | undefined>;
+  /** The live versions of the given ids, as they were accepted; those that have none are left out. */
+  live(place: Place, ids: readonly DocumentId[]): Promise<LiveDocument[]>;
+  /** Ids of documents with a live version, in order, those after `after`. */
+  liveIdsAfter(place: Place, page: { after: DocumentId; limit: number }): Promise<DocumentId[]>;
   /** Ids of documents that have a live version. */
   liveIds(place: Place): Promise<Set<DocumentId>>;
   /** See RetrieveDeps.documents.hydrate. */
@@ -87,6 +94,7 @@ interface VersionsRow {
 
 interface Row extends VersionsRow {
   state: DocumentRecord['state'];
+  headings: string | null;
   pending_headings: string | null;
   failure: string | null;
   chunks: number;
@@ -196,13 +204,14 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
             params: [chunks, clock.nowMs(), ...at(place), id, hash],
           },
           {
-            sql: `INSERT INTO index_documents (tenant_id, collection, version, document_id, hash, chunks)
-              SELECT d.tenant_id, d.collection, c.version, d.id, d.content_hash, d.chunks
+            sql: `INSERT INTO index_documents
+                (tenant_id, collection, version, document_id, hash, chunks, characters)
+              SELECT d.tenant_id, d.collection, c.version, d.id, d.content_hash, d.chunks, LENGTH(d.text)
               FROM collections c
               JOIN documents d ON d.tenant_id = c.tenant_id AND d.collection = COALESCE(c.id, c.name)
               WHERE c.tenant_id = ? AND c.name = ? AND d.id = ? AND d.content_hash = ? AND d.state <> 'deleting'
               ON CONFLICT (tenant_id, collection, version, document_id)
-              DO UPDATE SET hash = excluded.hash, chunks = excluded.chunks`,
+              DO UPDATE SET hash = excluded.hash, chunks = excluded.chunks, characters = excluded.characters`,
             params: [place.tenantId, place.collection, id, hash],
           },
         ]),
@@ -310,6 +319,32 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
       const text = row.text ?? row.pending_text ?? '';
       return { ...recordOf(row, text.length), text };
     },
+
+    live: async (place, ids) => {
+      const columns = 'id, state, title, text, metadata, headings, content_hash';
+      return (await rowsOf<Row>(place, ids, columns)).flatMap((row): LiveDocument[] => {
+        if (row.content_hash === null || row.state === 'deleting') return [];
+        return [
+          {
+            id: row.id,
+            title: row.title ?? '',
+            text: row.text ?? '',
+            metadata: objectOf(row.metadata),
+            headings: row.headings === null ? null : headingsOf(row.headings),
+            hash: row.content_hash,
+          },
+        ];
+      });
+    },
+
+    liveIdsAfter: async (place, { after, limit }) =>
+      (
+        await database.all<{ id: string }>(
+          `SELECT id FROM documents WHERE ${HERE} AND content_hash IS NOT NULL AND state <> 'deleting' AND id > ?
+           ORDER BY id LIMIT ?`,
+          [...at(place), after, limit],
+        )
+      ).map((row) => row.id),
 
     liveIds: async (place) =>
       new Set(

@@ -48,8 +48,10 @@ export const ragMigrations: Migration[] = [
       // What documents and index are filed under; it stays when the collection is renamed.
       'ALTER TABLE collections ADD COLUMN id TEXT',
       'UPDATE collections SET id = name',
-      // JSON of CollectionSettings; null: the defaults.
+      // JSON of how it is searched and answered from; null: the defaults.
       'ALTER TABLE collections ADD COLUMN settings TEXT',
+      // JSON of what the live index is made with; null: the defaults.
+      'ALTER TABLE collections ADD COLUMN index_settings TEXT',
       'ALTER TABLE collections ADD COLUMN settings_revision INTEGER',
       // The highest version that an index of the collection ever had.
       'ALTER TABLE collections ADD COLUMN last_version INTEGER',
@@ -78,10 +80,11 @@ export const ragMigrations: Migration[] = [
         document_id TEXT NOT NULL,
         hash TEXT NOT NULL,
         chunks INTEGER NOT NULL,
+        characters BIGINT NOT NULL,
         PRIMARY KEY (tenant_id, collection, version, document_id)
       )`,
-      `INSERT INTO index_documents (tenant_id, collection, version, document_id, hash, chunks)
-       SELECT d.tenant_id, d.collection, c.version, d.id, d.content_hash, d.chunks
+      `INSERT INTO index_documents (tenant_id, collection, version, document_id, hash, chunks, characters)
+       SELECT d.tenant_id, d.collection, c.version, d.id, d.content_hash, d.chunks, LENGTH(d.text)
        FROM documents d JOIN collections c ON c.tenant_id = d.tenant_id AND c.id = d.collection
        WHERE d.content_hash IS NOT NULL`,
       // Headings of the live version: what makes its chunks anew. Null: they are read from the text again.
