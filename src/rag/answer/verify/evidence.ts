@@ -20,7 +20,7 @@ export interface Support {
 
 /** What passages have to say about a claim. */
 export interface Evidence {
-  /** The sentence nearest to the claim first, then those of its passage that say more of it. */
+  /** The sentence nearest to the claim first, then those that say more of it. */
   supports: readonly Support[];
   /** Share of the claim's terms in all of them, titles and headings included. */
   covered: number;
@@ -54,27 +54,21 @@ export function evidenceFor(claim: string, passages: readonly Hit[], deps: Evide
     return dot(vector, encoder.encode(text));
   };
 
-  let best: { chosen: Support[]; covered: number } | undefined;
-  for (const passage of passages) {
-    const candidates = supportsIn(passage, wanted, analyser);
-    const chosen = cover(candidates, wanted, around(passage, analyser));
-    if (chosen !== undefined && (best === undefined || chosen.covered > best.covered + 1e-9)) best = chosen;
-  }
-  const first = best?.chosen[0];
-  if (best !== undefined && first !== undefined && first.shared >= LEAST_SHARED) {
-    const likeness = likenessOf(first.sentence.text);
-    return { supports: best.chosen, covered: best.covered, likeness, foreign: false };
+  const candidates = passages.flatMap((passage) => supportsIn(passage, wanted, analyser));
+  const chosen = cover(candidates, wanted, (passage) => around(passage, analyser));
+  const first = chosen.supports[0];
+  if (first !== undefined && first.shared >= LEAST_SHARED) {
+    return { ...chosen, likeness: likenessOf(first.sentence.text), foreign: false };
   }
 
   // Words do not meet: another language, or other words for the same.
   if (encoder === undefined) return undefined;
   let nearest: { support: Support; likeness: number } | undefined;
-  for (const passage of passages) {
-    if (analyser.language(passage.content) === language) continue;
-    for (const support of supportsIn(passage, wanted, analyser)) {
-      const likeness = likenessOf(support.sentence.text);
-      if (likeness >= LEAST_LIKENESS && likeness > (nearest?.likeness ?? 0)) nearest = { support, likeness };
-    }
+  const foreign = new Set(passages.filter(({ content }) => analyser.language(content) !== language));
+  for (const support of candidates) {
+    if (!foreign.has(support.passage)) continue;
+    const likeness = likenessOf(support.sentence.text);
+    if (likeness >= LEAST_LIKENESS && likeness > (nearest?.likeness ?? 0)) nearest = { support, likeness };
   }
   if (nearest === undefined) return undefined;
   const { support, likeness } = nearest;
@@ -95,22 +89,22 @@ function supportsIn(passage: Hit, wanted: ReadonlySet<string>, analyser: TextAna
 function cover(
   candidates: readonly Support[],
   wanted: ReadonlySet<string>,
-  context: ReadonlySet<string>,
-): { chosen: Support[]; covered: number } | undefined {
-  const chosen: Support[] = [];
-  const has = (term: string): boolean => chosen.some(({ terms }) => terms.has(term));
-  let covered = 0;
-  while (chosen.length < MOST_SUPPORTS) {
+  contextOf: (passage: Hit) => ReadonlySet<string>,
+): { supports: Support[]; covered: number } {
+  const supports: Support[] = [];
+  const has = (term: string): boolean => supports.some(({ terms }) => terms.has(term));
+  while (supports.length < MOST_SUPPORTS) {
     let next: { support: Support; gain: number } | undefined;
     for (const support of candidates) {
       const gain = share(wanted, (term) => support.terms.has(term) && !has(term));
-      if (gain > (next?.gain ?? (chosen.length === 0 ? 0 : LEAST_GAIN))) next = { support, gain };
+      if (gain > (next?.gain ?? (supports.length === 0 ? 0 : LEAST_GAIN))) next = { support, gain };
     }
     if (next === undefined) break;
-    chosen.push(next.support);
-    covered = share(wanted, (term) => has(term) || context.has(term));
+    supports.push(next.support);
   }
-  return chosen.length === 0 ? undefined : { chosen, covered };
+  const contexts = [...new Set(supports.map(({ passage }) => passage))].map(contextOf);
+  const covered = share(wanted, (term) => has(term) || contexts.some((context) => context.has(term)));
+  return { supports, covered };
 }
 
 /** What is said of a passage by where it stands. */

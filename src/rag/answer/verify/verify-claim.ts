@@ -12,6 +12,8 @@ export interface ClaimVerdict {
   doubts: readonly Doubt[];
   /** The sentences it rests on; empty where no passage is about it. */
   supports: readonly Support[];
+  /** Share of its terms that they have, 0 to 1. */
+  covered: number;
 }
 
 /** Share of a claim's terms that its evidence must have, and the share that suffices where the meaning is near. */
@@ -33,14 +35,14 @@ const QUOTED = /"([^"\n]{4,400})"|“([^”\n]{4,400})”|「([^」\n]{4,400})�
  */
 export function verifyClaim(claim: string, passages: readonly Hit[], deps: EvidenceDeps): ClaimVerdict {
   const evidence = evidenceFor(claim, passages, deps);
-  if (evidence === undefined) return { doubts: ['meaning'], supports: [] };
+  if (evidence === undefined) return { doubts: ['meaning'], supports: [], covered: 0 };
   const doubts = new Set<Doubt>();
   if (!quotesStand(claim, passages)) doubts.add('quote');
   for (const doubt of quantityDoubts(claim, evidence, deps.analyser)) doubts.add(doubt);
   if (!namesStand(claim, evidence, deps.analyser)) doubts.add('name');
   if (!evidence.foreign && deniesOtherwise(claim, evidence, deps.analyser)) doubts.add('negation');
   if (!isBorneOut(evidence)) doubts.add('meaning');
-  return { doubts: [...doubts], supports: evidence.supports };
+  return { doubts: [...doubts], supports: evidence.supports, covered: evidence.covered };
 }
 
 function isBorneOut({ foreign, covered, likeness }: Evidence): boolean {
