@@ -64,6 +64,11 @@ export interface Keys {
   /** Ends a key at once; false where the tenant has no such live key. */
   revoke(tenantId: TenantId, id: string): Promise<boolean>;
   /**
+   * The rights that a key has now, for work that is done in its name.
+   * @throws SekishoError invalid_key for unknown, revoked and expired keys alike; storage_unavailable.
+   */
+  principal(tenantId: TenantId, id: string): Promise<Principal>;
+  /**
    * Who a key belongs to.
    * @throws SekishoError invalid_key for unknown, revoked and expired keys alike; storage_unavailable when
    *   the store is down and the key is not among those seen lately.
@@ -208,6 +213,13 @@ export function createKeys(options: { database: Database; clock: Clock; adminKey
       );
       forget(id);
       return changes > 0;
+    },
+
+    principal: async (tenantId, id) => {
+      if (adminHash !== undefined && id === ADMIN.keyId && tenantId === ADMIN.tenantId) return ADMIN;
+      const record = await find(tenantId, id);
+      if (record === undefined) throw new SekishoError('invalid_key');
+      return ifLive({ record, principal: principalOf(record) }, clock.nowMs());
     },
 
     authenticate: async (secret) => {

@@ -4,7 +4,7 @@ import type { JobPage, JobQueue, LeasedJob } from '../ports/job-queue.ts';
 import type { JobHandler, Jobs, Work } from '../ports/jobs.ts';
 import { SekishoError } from '../spec/errors.ts';
 import { newId, type TenantId } from '../spec/ids.ts';
-import type { JobId, JobQueueName, JobRecord } from '../spec/job.ts';
+import { NO_PROGRESS, type JobId, type JobQueueName, type JobRecord } from '../spec/job.ts';
 import { keepLease, type JobLease } from './job-lease.ts';
 import { createRunJob, type RunJobDeps } from './run-job.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -80,7 +80,7 @@ export function openJobs(options: JobsOptions): JobRoom {
       if ((await queue.open(job.tenantId)) >= options.maxOpen) throw tooMany(options.maxOpen);
       await queue.add(job);
       pools.get(job.queue)?.wake();
-      const nothing = { total: 0, done: 0, failed: 0, failures: [] };
+      const nothing = { ...NO_PROGRESS, total: job.total ?? 0 };
       const times = { createdMs: clock.nowMs(), startedMs: null, finishedMs: null, notBeforeMs: clock.nowMs() };
       return { ...job, state: 'waiting', attempts: 0, progress: nothing, result: null, failure: null, ...times };
     },
@@ -94,7 +94,7 @@ export function openJobs(options: JobsOptions): JobRoom {
       if (here !== undefined) here.giveUp('cancelled');
       else {
         const job = await queue.get(tenantId, id);
-        if (job?.state === 'cancelled') await handlers.get(job.kind)?.onGivenUp?.(job);
+        if (job?.state === 'cancelled') await handlers.get(job.kind)?.onGivenUp?.(job, { state: 'cancelled' });
       }
       return true;
     },
@@ -144,6 +144,7 @@ function newJobOf(work: Work, nowMs: number) {
     input,
     priority: work.priority ?? USUAL_PRIORITY,
     maxAttempts: work.maxAttempts ?? USUAL_ATTEMPTS,
+    ...(work.total !== undefined && { total: work.total }),
   };
 }
 

@@ -1,8 +1,9 @@
 import type { Clock } from '../lib/clock.ts';
 import type { LeasedJob } from '../ports/job-queue.ts';
-import type { JobHandler } from '../ports/jobs.ts';
+import type { GivenUp, JobHandler } from '../ports/jobs.ts';
 import { SekishoError, toSekishoError } from '../spec/errors.ts';
 import { newId, type TenantId } from '../spec/ids.ts';
+import type { JobProgress } from '../spec/job.ts';
 import type { Principal } from '../spec/principal.ts';
 import type { JobEvents } from './job-events.ts';
 import type { JobLease } from './job-lease.ts';
@@ -30,24 +31,26 @@ export function createRunJob(deps: RunJobDeps): (leased: LeasedJob, lease: JobLe
     const { job } = leased;
     const handler = deps.handlerOf(job.kind);
     const durationMs = (): number => clock.nowMs() - (job.startedMs ?? clock.nowMs());
-    const givenUp = async (): Promise<void> => {
-      await handler?.onGivenUp?.(job).catch((error: unknown) => events.storeDown({ store: 'jobs', error }));
+    const givenUp = async (end: GivenUp): Promise<JobProgress | undefined> => {
+      const told = handler?.onGivenUp?.(job, end).catch((error: unknown) => {
+        events.storeDown({ store: 'jobs', error });
+        return undefined;
+      });
+      return (await told) ?? lease.progress();
     };
 
     async function fail(error: SekishoError): Promise<void> {
       const failure = { code: error.code, message: error.message };
-      const progress = lease.progress();
-      const given = progress === undefined ? {} : { progress };
       if (error.retryable && job.attempts < job.maxAttempts) {
         const delayMs = retryDelayMs(job.attempts, deps.random, error.retryAfterMs);
         const next = { retryAtMs: clock.nowMs() + delayMs };
-        if (await lease.end(() => leased.fail({ failure, next, ...given }))) {
+        if (await lease.end(() => leased.fail({ failure, next, ...known(lease.progress()) }))) {
           events.jobRetried(job, { error, delayMs });
         }
         return;
       }
-      await givenUp();
-      if (await lease.end(() => leased.fail({ failure, next: 'give up', ...given }))) {
+      const progress = await givenUp({ state: 'failed', reason: error.message });
+      if (await lease.end(() => leased.fail({ failure, next: 'give up', ...known(progress) }))) {
         events.jobEnded(job, { state: 'failed', durationMs: durationMs(), error });
       }
     }
@@ -75,12 +78,13 @@ export function createRunJob(deps: RunJobDeps): (leased: LeasedJob, lease: JobLe
         case 'stopping':
           await lease.end(() => leased.release());
           return;
-        case 'cancelled':
-          await givenUp();
-          if (await lease.end(() => leased.cancelled(lease.progress()))) {
+        case 'cancelled': {
+          const progress = await givenUp({ state: 'cancelled' });
+          if (await lease.end(() => leased.cancelled(progress))) {
             events.jobEnded(job, { state: 'cancelled', durationMs: durationMs() });
           }
           return;
+        }
         case undefined:
           return await fail(toSekishoError(thrown));
         default:
@@ -90,6 +94,10 @@ export function createRunJob(deps: RunJobDeps): (leased: LeasedJob, lease: JobLe
       lease.close();
     }
   };
+}
+
+function known(progress: JobProgress | undefined): { progress?: JobProgress } {
+  return progress === undefined ? {} : { progress };
 }
 
 function unknownKind(kind: string): SekishoError {

@@ -5,7 +5,10 @@ import type { JobId, JobProgress, JobQueueName, JobRecord, JobState } from '../s
 export type NewJob = Pick<
   JobRecord,
   'id' | 'tenantId' | 'queue' | 'kind' | 'input' | 'keyId' | 'priority' | 'maxAttempts'
->;
+> & {
+  /** The size of its work, where that is known before it begins. */
+  total?: number;
+};
 
 /** How a lease stands: held; held, and the job is to be given up; or lost, so that another may have the job. */
 export type LeaseState = 'held' | 'cancelled' | 'lost';

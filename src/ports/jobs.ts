@@ -13,6 +13,8 @@ export interface Work {
   kind: string;
   /** What the handler is given: at most 1 MB of JSON; larger things are stored elsewhere and named here. */
   input: JsonObject;
+  /** How many pieces it has, where that is known before it begins. */
+  total?: number;
   /** 0 (last) to 9 (first); 5 where none is given. */
   priority?: number;
   /** Tries in all; 3 where none is given. */
@@ -35,6 +37,9 @@ export interface JobRun {
   report(progress: JobProgress): void;
 }
 
+/** How a job ends whose work is not done. */
+export type GivenUp = { state: 'cancelled' } | { state: 'failed'; reason: string };
+
 /** Does the jobs of one kind. A job may be begun again at any point after a crash: what is done twice must be as once. */
 export interface JobHandler {
   /**
@@ -45,8 +50,9 @@ export interface JobHandler {
   /**
    * The job ends without its work being done: cancelled, or failed for good. Told before its state says so, more than
    * once where a crash comes between, and not at all where nobody was there to tell: then `tidy` finds it.
+   * @returns how far it came, where that is known better than by the last report.
    */
-  onGivenUp?(job: JobRecord): Promise<void>;
+  onGivenUp?(job: JobRecord, end: GivenUp): Promise<JobProgress | undefined>;
   /** Called now and then, for what a crash left behind. */
   tidy?(): Promise<void>;
 }

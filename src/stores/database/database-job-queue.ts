@@ -128,7 +128,7 @@ export function createDatabaseJobQueue(options: DatabaseJobQueueOptions): JobQue
           job.keyId,
           job.priority,
           job.maxAttempts,
-          textOf(NO_PROGRESS),
+          textOf({ ...NO_PROGRESS, total: job.total ?? 0 }),
           now,
           now,
         ],
