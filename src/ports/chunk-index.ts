@@ -21,7 +21,7 @@ export interface ChunkRow {
   /** Terms joined by single spaces, made by the tokeniser of the collection. */
   terms: string;
   vector: Float32Array;
-  /** Metadata of the document that filters can name, as canonical `key=value` tags; see tagsOf. */
+  /** What filters can name of the document, as canonical tags without TAG_SEPARATOR; see documentTags. */
   tags: string[];
 }
 
@@ -42,9 +42,26 @@ export type IndexFilter =
   /** The chunk carries one of the tags; none of an empty list. */
   | { anyTag: readonly string[] }
   | { documentIds: readonly DocumentId[] }
+  | { tagRange: TagRange }
   | { and: readonly IndexFilter[] }
   | { or: readonly IndexFilter[] }
   | { not: IndexFilter };
+
+/**
+ * The chunk carries a tag that begins with `prefix` and whose rest lies within the bounds, in the order of code points.
+ * A bound that is absent does not bind; a bound has at most MOST_BOUND_LENGTH code points.
+ */
+export interface TagRange {
+  prefix: string;
+  gt?: string;
+  gte?: string;
+  lt?: string;
+  lte?: string;
+}
+export const MOST_BOUND_LENGTH = 64;
+
+/** No tag holds it, so that a store may write the tags of a chunk as one text. */
+export const TAG_SEPARATOR = '\u0001';
 
 export interface IndexSearch {
   limit: number;
@@ -59,6 +76,11 @@ export interface ChunkIndex {
    * `fresh` names that none of the documents is in the index yet, which saves the look.
    */
   replace(ref: IndexRef, documentIds: readonly DocumentId[], rows: readonly ChunkRow[], fresh: boolean): Promise<void>;
+  /**
+   * Gives every chunk of the documents named their new tags, in one commit; all else of the chunks stays, and so do
+   * documents that are not in the index.
+   */
+  retag(ref: IndexRef, tags: ReadonlyMap<DocumentId, readonly string[]>): Promise<void>;
   searchLexical(ref: IndexRef, terms: readonly string[], search: IndexSearch): Promise<IndexHit[]>;
   searchDense(ref: IndexRef, vector: Float32Array, search: IndexSearch): Promise<IndexHit[]>;
   count(ref: IndexRef): Promise<number>;

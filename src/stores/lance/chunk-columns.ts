@@ -64,13 +64,24 @@ export function chunkTable(rows: readonly ChunkRow[], dimensions: number): Table
   return new Table(schema, [new RecordBatch(schema, struct)]);
 }
 
+/** New tags for the rows of the slots given, and nothing else of them. */
+export function tagTable(rows: readonly { slot: string; tags: readonly string[] }[]): Table {
+  const fields = [new Field(SLOT_COLUMN, new Utf8(), false), new Field('tags', tagsType(), false)];
+  const children = [utf8Column(rows.map((row) => row.slot)), tagsColumn(rows.map((row) => row.tags))];
+  const struct = makeData({ type: new Struct(fields), length: rows.length, nullCount: 0, children });
+  const schema = new Schema(fields);
+  return new Table(schema, [new RecordBatch(schema, struct)]);
+}
+
 /** The slot of a row; distinct for distinct document ids and ordinals. */
 export function slotOf(row: Pick<ChunkRow, 'documentId' | 'ordinal'>): string {
   return `${row.ordinal}@${row.documentId}`;
 }
 
-function placeOf({ chunkId, documentId, start, end, headingPath }: ChunkRow): string {
-  return JSON.stringify([chunkId, documentId, start, end, ...headingPath]);
+/** A passage stands as a pair before the heading path, whose parts are texts; rows without one have no place for it. */
+function placeOf({ chunkId, documentId, start, end, passage, headingPath }: ChunkRow): string {
+  const pair = passage === undefined ? [] : [[passage.start, passage.end]];
+  return JSON.stringify([chunkId, documentId, start, end, ...pair, ...headingPath]);
 }
 
 /** Where a hit stands. */
@@ -79,13 +90,16 @@ export type Place = Omit<IndexHit, 'score'>;
 /** Reads what placeOf wrote. */
 export function placeAt(json: string): Place {
   const parsed: unknown = JSON.parse(json);
-  const [chunkId, documentId, start, end, ...headingPath]: unknown[] = Array.isArray(parsed) ? parsed : [];
+  const [chunkId, documentId, start, end, ...rest]: unknown[] = Array.isArray(parsed) ? parsed : [];
+  const pair: unknown = rest[0];
+  const passage = Array.isArray(pair) ? { start: Number(pair[0]), end: Number(pair[1]) } : undefined;
   return {
     chunkId: String(chunkId),
     documentId: String(documentId),
     start: Number(start),
     end: Number(end),
-    headingPath: headingPath.map(String),
+    ...(passage !== undefined && { passage }),
+    headingPath: (passage === undefined ? rest : rest.slice(1)).map(String),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.ts';
 import type { ChunkIndex, ChunkRow, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
-import { SLOT_COLUMN, chunkTable, column, slotOf, unitVector } from './chunk-columns.ts';
+import { SLOT_COLUMN, chunkTable, column, slotOf, tagTable, unitVector } from './chunk-columns.ts';
 import { openTables } from './open-tables.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
 import { createFindHits } from './places.ts';
@@ -99,6 +99,19 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
       });
     },
 
+    async retag(ref, tags) {
+      if (tags.size === 0) return;
+      await use(async ({ tables, upkeep }) => {
+        const target = await tables.find(tableName(ref));
+        if (target === undefined) return;
+        let rows = 0;
+        const write = tables.write(target, async () => void (rows = await commitTags(target, tags)));
+        replacing.add(write);
+        await write.finally(() => replacing.delete(write));
+        if (rows > 0) upkeep.noteCommit(target, rows);
+      });
+    },
+
     async searchLexical(ref, terms, search) {
       const query = [...new Set(terms)].slice(0, MOST_TERMS).join(' ');
       if (query.trim() === '' || matchesNothing(search)) return [];
@@ -184,6 +197,23 @@ async function commit(
   const upsert = table.mergeInsert(SLOT_COLUMN).whenMatchedUpdateAll().whenNotMatchedInsertAll();
   const shrinks = old.some((slot) => !kept.has(slot));
   await (shrinks ? upsert.whenNotMatchedBySourceDelete({ where: ofDocuments }) : upsert).execute(data);
+}
+
+/** Writes the tag column of the rows of documents, and no other column. @returns how many rows. */
+async function commitTags({ table }: OpenTable, tags: ReadonlyMap<DocumentId, readonly string[]>): Promise<number> {
+  const found = await table
+    .query()
+    .where(anyOf('document_id', [...tags.keys()]))
+    .select([SLOT_COLUMN, 'document_id'])
+    .toArrow();
+  if (found.numRows === 0) return 0;
+  const documents = Array.from(column(found, 'document_id'), String);
+  const rows = Array.from(column(found, SLOT_COLUMN), String).map((slot, i) => ({
+    slot,
+    tags: tags.get(documents[i] ?? '') ?? [],
+  }));
+  await table.mergeInsert(SLOT_COLUMN).whenMatchedUpdateAll().execute(tagTable(rows));
+  return rows.length;
 }
 
 /** One column of what a query finds. */

@@ -9,6 +9,7 @@ export function createLazyIndex(make: () => Promise<ChunkIndex>): ChunkIndex {
   const index = (): Promise<ChunkIndex> => (made ??= make());
   return {
     replace: async (...args) => (await index()).replace(...args),
+    retag: async (...args) => (await index()).retag(...args),
     searchLexical: async (...args) => (await index()).searchLexical(...args),
     searchDense: async (...args) => (await index()).searchDense(...args),
     count: async (...args) => (await index()).count(...args),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import type { ChunkIndex, ChunkRow, IndexHit, IndexRef } from '../../../src/ports/chunk-index.ts';
+import type { ChunkIndex, ChunkRow, IndexFilter, IndexHit, IndexRef } from '../../../src/ports/chunk-index.ts';
 import { SekishoError } from '../../../src/spec/errors.ts';
 import { randomNumbers } from './random-numbers.ts';
 
@@ -65,6 +65,29 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
         expect(dense[0]).toMatchObject(expected);
         expect(dense[0]?.score).toBeCloseTo(1, 5);
         expect(dense[1]?.score).toBeCloseTo(0, 5);
+      });
+
+      test('a passage is handed on with the hit, whatever the headings look like; a row without one has none', async () => {
+        const ref = newRef();
+        const paths = [[], ['[1,2]', '3'], ['[]']];
+        const rows = paths.flatMap((headingPath, i): ChunkRow[] => [
+          { ...chunk(`with${i}`, 0, `word${i}`), headingPath, start: 5, end: 9, passage: { start: 0, end: 4_000 + i } },
+          { ...chunk(`without${i}`, 0, `word${i}`), headingPath },
+        ]);
+        const ids = rows.map((row) => row.documentId);
+        await index.replace(ref, ids, rows, true);
+        for (const [i, headingPath] of paths.entries()) {
+          for (const hits of [
+            await index.searchLexical(ref, [`word${i}`], { limit: 5 }),
+            await index.searchDense(ref, axis(0), { limit: 10 }),
+          ]) {
+            const found = new Map(hits.map((hit) => [hit.documentId, hit]));
+            expect(found.get(`with${i}`)).toMatchObject({ headingPath, start: 5, end: 9 });
+            expect(found.get(`with${i}`)?.passage).toEqual({ start: 0, end: 4_000 + i });
+            expect(found.get(`without${i}`)).toMatchObject({ headingPath });
+            expect(found.get(`without${i}`)?.passage).toBeUndefined();
+          }
+        }
       });
 
       test('vectors of any length count by their direction', async () => {
@@ -255,6 +278,89 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
           await index.optimise(ref);
         }
         expect(await lexical(ref, 'word', 100, [["x'] ) OR 1=1 --"]])).toEqual([]);
+      });
+
+      test('trees of conditions hold on both legs, indexed or not', async () => {
+        const ref = newRef();
+        const rows = Array.from({ length: 40 }, (_, i) => ({
+          ...chunk(`d${i}`, 0, 'word', i),
+          tags: i % 8 === 7 ? [] : [`n=${i % 5}`, `path=/a/${i % 3}/x`, ...(i % 2 === 0 ? ['even'] : [])],
+        }));
+        const ids = rows.map((row) => row.documentId);
+        const some = (where: (row: ChunkRow, i: number) => boolean): string[] =>
+          rows.flatMap((row, i) => (where(row, i) ? row.chunkId : [])).sort();
+        const has = (row: ChunkRow, tag: string): boolean => row.tags.includes(tag);
+        const cases: [IndexFilter, string[]][] = [
+          [{ not: { anyTag: ['even'] } }, some((row) => !has(row, 'even'))],
+          [{ not: { anyTag: [] } }, some(() => true)],
+          [{ and: [] }, some(() => true)],
+          [{ or: [] }, []],
+          [{ not: { and: [] } }, []],
+          [{ documentIds: ['d1', 'd2', 'nowhere'] }, ['d1#0', 'd2#0']],
+          [{ documentIds: [] }, []],
+          [{ not: { documentIds: ids.slice(3) } }, ['d0#0', 'd1#0', 'd2#0']],
+          [
+            { or: [{ and: [{ anyTag: ['even'] }, { not: { anyTag: ['n=0', 'n=2'] } }] }, { documentIds: ['d3'] }] },
+            some((row, i) => (has(row, 'even') && !has(row, 'n=0') && !has(row, 'n=2')) || i === 3),
+          ],
+          [{ tagRange: { prefix: 'path=/a/1' } }, some((row) => has(row, 'path=/a/1/x'))],
+          [{ tagRange: { prefix: 'ath=' } }, []],
+          [{ tagRange: { prefix: 'n=', gte: '1', lt: '4' } }, some((_, i) => i % 8 !== 7 && [1, 2, 3].includes(i % 5))],
+          [{ tagRange: { prefix: 'n=', gt: '3' } }, some((row) => has(row, 'n=4'))],
+          [{ tagRange: { prefix: 'n=', gt: '3', lt: '3' } }, []],
+          [{ not: { tagRange: { prefix: 'n=', lte: '3' } } }, some((row) => row.tags.length === 0 || has(row, 'n=4'))],
+          [
+            { and: [{ tagRange: { prefix: 'path=', gte: '/a/2' } }, { anyTag: ['even'] }] },
+            some((row) => has(row, 'path=/a/2/x') && has(row, 'even')),
+          ],
+        ];
+        await index.replace(ref, ids, rows, true);
+        for (const stage of ['fresh', 'optimised']) {
+          for (const [where, expected] of cases) {
+            const lexicalHits = await index.searchLexical(ref, ['word'], { limit: 100, where });
+            const told = `${stage} ${JSON.stringify(where)}`;
+            expect(lexicalHits.map((hit) => hit.chunkId).sort(), told).toEqual(expected);
+            const dense = await index.searchDense(ref, axis(1), { limit: 100, where });
+            expect(dense.map((hit) => hit.chunkId).sort(), told).toEqual(expected);
+          }
+          await index.optimise(ref);
+        }
+      });
+
+      test('new tags take the place of the old ones and change nothing else', async () => {
+        const ref = newRef();
+        const rows = Array.from({ length: 12 }, (_, i) => ({
+          ...chunk(`d${i % 4}`, Math.floor(i / 4), `word w${i}`, i),
+          tags: ['old', `d=${i % 4}`],
+          passage: { start: 0, end: 99 },
+        }));
+        await index.replace(ref, ['d0', 'd1', 'd2', 'd3'], rows, true);
+        for (const stage of ['fresh', 'optimised']) {
+          const before = await index.searchLexical(ref, ['word'], { limit: 50 });
+          const tags = new Map([
+            ['d1', [`new ${stage}`, "it's"]],
+            ['d2', []],
+            ['nowhere', ['new']],
+          ]);
+          await index.retag(ref, tags);
+          await index.retag(ref, tags);
+          expect(await index.count(ref)).toBe(12);
+          expect((await lexical(ref, 'word', 50, [[`new ${stage}`], ["it's"]])).sort()).toEqual([
+            'd1#0',
+            'd1#1',
+            'd1#2',
+          ]);
+          expect(await lexical(ref, 'word', 50, [['old'], ['d=1', 'd=2']])).toEqual([]);
+          expect(await lexical(ref, 'word', 50, [['old']])).toHaveLength(6);
+          expect(await lexical(ref, 'w5')).toEqual(['d1#1']);
+          expect((await index.searchDense(ref, axis(5), { limit: 1 }))[0]).toMatchObject({ chunkId: 'd1#1' });
+          const after = await index.searchLexical(ref, ['word'], { limit: 50 });
+          const told = (hits: readonly IndexHit[]): string[] =>
+            hits.map((hit) => JSON.stringify([hit.chunkId, hit.passage])).sort();
+          expect(told(after)).toEqual(told(before));
+          await index.optimise(ref);
+        }
+        await index.retag(newRef(), new Map([['d', ['x']]]));
       });
 
       test('document ids are data too', async () => {
