@@ -24,3 +24,12 @@ export interface StaticTextEncoder {
   encode(text: string): Float32Array;
   countTokens(text: string): number;
 }
+
+/** A table of token vectors: texts are rows of it, one per token. */
+export interface TokenTable {
+  readonly dimensions: number;
+  /** The rows of the text's tokens, in order. */
+  rowsOf(text: string): Int32Array;
+  /** Writes a row into `target` from `offset` on; gives its length, which is the token's weight in a text. */
+  rowInto(row: number, target: Float32Array, offset: number): number;
+}

@@ -1,10 +1,10 @@
-import type { StaticTextEncoder } from '../../ports/text-analyser.ts';
+import type { StaticTextEncoder, TokenTable } from '../../ports/text-analyser.ts';
 import { createStaticEncoder } from './static-encoder.ts';
 
 /** An encoder whose table is read at its first use: it takes memory that a mere gateway does not need. */
-export function createLazyEncoder(id: string, read: () => Uint8Array): StaticTextEncoder {
-  let made: StaticTextEncoder | undefined;
-  const encoder = (): StaticTextEncoder => (made ??= createStaticEncoder(read()));
+export function createLazyEncoder(id: string, read: () => Uint8Array): StaticTextEncoder & TokenTable {
+  let made: (StaticTextEncoder & TokenTable) | undefined;
+  const encoder = (): StaticTextEncoder & TokenTable => (made ??= createStaticEncoder(read()));
   return {
     id,
     get dimensions() {
@@ -15,5 +15,7 @@ export function createLazyEncoder(id: string, read: () => Uint8Array): StaticTex
     },
     encode: (text) => encoder().encode(text),
     countTokens: (text) => encoder().countTokens(text),
+    rowsOf: (text) => encoder().rowsOf(text),
+    rowInto: (row, target, offset) => encoder().rowInto(row, target, offset),
   };
 }

@@ -41,10 +41,13 @@ describe('a hand-made model', () => {
     expect(vector[1]).toBeCloseTo(2 / Math.hypot(3, 2), 6);
   });
 
-  test('token vectors keep their length, which is their weight', () => {
-    const { tokens, vectors } = tiny.tokenVectors('関所 ab');
-    expect(tokens).toEqual(['関', '所', 'ab']);
-    expect([...vectors]).toEqual([-1, 0, 0, 4, 3, 0]);
+  test('rows keep their length, which is their weight', () => {
+    const rows = tiny.rowsOf('関所 ab');
+    expect([...rows].map((row) => tiny.entryOf(row))).toEqual(['関', '所', 'ab']);
+    const vectors = new Float32Array(8);
+    const weights = [...rows].map((row, at) => tiny.rowInto(row, vectors, 2 * at + 1));
+    expect([...vectors]).toEqual([0, -1, 0, 0, 4, 3, 0, 0]);
+    expect(weights).toEqual([1, 4, 3]);
   });
 
   test('unknown text has no tokens and the zero vector', () => {
@@ -76,7 +79,7 @@ describe('the bundled model', () => {
   test.each(parity.map(({ text, tokens, head }) => ({ text, tokens, head })))(
     'agrees with the training side on %#',
     ({ text, tokens, head }) => {
-      expect(encoder.tokenVectors(text).tokens).toEqual(tokens);
+      expect([...encoder.rowsOf(text)].map((row) => encoder.entryOf(row))).toEqual(tokens);
       const vector = encoder.encode(text);
       head.forEach((value, at) => expect(vector[at]).toBeCloseTo(value, 3));
     },

@@ -1,8 +1,9 @@
+import type { TokenTable } from '../../ports/text-analyser.ts';
 import { readStaticModel } from './read-static-model.ts';
 import { createStaticTokenizer, type RowSink } from './static-tokenizer.ts';
 
 /** Turns text into vectors by a table of token vectors; no network, no state but a bounded cache of words. */
-export interface StaticEncoder {
+export interface StaticEncoder extends TokenTable {
   /** Name of the model, as its file gives it. */
   readonly id: string;
   readonly dimensions: number;
@@ -10,16 +11,12 @@ export interface StaticEncoder {
   readonly fingerprint: string;
   /** Unit vector of `dimensions` floats; all zeros when no token of the text is known. */
   encode(text: string): Float32Array;
-  /** The text's tokens with their rows, one after the other; a row's length is the token's weight in the mean. */
-  tokenVectors(text: string): TokenVectors;
+  /** The same vector written into `target` from `offset` on; gives the tokens of the text. */
+  encodeInto(text: string, target: Float32Array, offset: number): number;
+  /** What a row of the table stands for. */
+  entryOf(row: number): string;
   /** Tokens of this model's own vocabulary, not of any language model's. */
   countTokens(text: string): number;
-}
-
-/** `vectors` holds `tokens.length` rows of `dimensions` floats. */
-export interface TokenVectors {
-  readonly tokens: readonly string[];
-  readonly vectors: Float32Array;
 }
 
 const KEPT_ROWS = 65_536;
@@ -59,51 +56,61 @@ export function createStaticEncoder(bytes: Uint8Array): StaticEncoder {
     return tokenizer.tokenize(text, sink);
   };
 
+  const encodeInto = (text: string, target: Float32Array, start: number): number => {
+    const count = cut(text);
+    sums.fill(0);
+    let scaled = 0;
+    for (let at = 0; at < count; at += 1) {
+      const row = sink.rows[at] ?? 0;
+      counts[row] = (counts[row] ?? 0) + 1;
+    }
+    for (let at = 0; at < count; at += 1) {
+      const row = sink.rows[at] ?? 0;
+      const times = counts[row] ?? 0;
+      if (times === 0) continue;
+      counts[row] = 0;
+      scaled += add(row, Math.sqrt(times));
+    }
+    const offset = 8 * scaled;
+    let square = 0;
+    for (let column = 0; column < dimensions; column += 1) {
+      const value = (sums[column] ?? 0) - offset;
+      sums[column] = value;
+      square += value * value;
+    }
+    const factor = square > 0 ? 1 / Math.sqrt(square) : 0;
+    for (let column = 0; column < dimensions; column += 1) target[start + column] = (sums[column] ?? 0) * factor;
+    return count;
+  };
+
   return {
     id,
     dimensions,
     fingerprint,
     encode(text) {
-      const count = cut(text);
-      sums.fill(0);
-      let scaled = 0;
-      for (let at = 0; at < count; at += 1) {
-        const row = sink.rows[at] ?? 0;
-        counts[row] = (counts[row] ?? 0) + 1;
-      }
-      for (let at = 0; at < count; at += 1) {
-        const row = sink.rows[at] ?? 0;
-        const times = counts[row] ?? 0;
-        if (times === 0) continue;
-        counts[row] = 0;
-        scaled += add(row, Math.sqrt(times));
-      }
-      const offset = 8 * scaled;
-      let square = 0;
-      for (let column = 0; column < dimensions; column += 1) {
-        const value = (sums[column] ?? 0) - offset;
-        sums[column] = value;
-        square += value * value;
-      }
       const vector = new Float32Array(dimensions);
-      const factor = square > 0 ? 1 / Math.sqrt(square) : 0;
-      for (let column = 0; column < dimensions; column += 1) vector[column] = (sums[column] ?? 0) * factor;
+      encodeInto(text, vector, 0);
       return vector;
     },
-    tokenVectors(text) {
+    encodeInto,
+    rowsOf: (text) => {
       const count = cut(text);
-      const vectors = new Float32Array(count * dimensions);
-      const tokens: string[] = [];
-      for (let at = 0; at < count; at += 1) {
-        const row = sink.rows[at] ?? 0;
-        tokens.push(entries[row] ?? '');
-        sums.fill(0);
-        const offset = 8 * add(row, 1);
-        for (let column = 0; column < dimensions; column += 1)
-          vectors[at * dimensions + column] = (sums[column] ?? 0) - offset;
-      }
-      return { tokens, vectors };
+      return sink.rows.slice(0, count);
     },
+    rowInto(row, target, start) {
+      const scale = scales[row] ?? 0;
+      let square = 0;
+      for (let pair = row * half, column = start; pair < (row + 1) * half; pair += 1, column += 2) {
+        const byte = nibbles[pair] ?? 0;
+        const first = (byte & 15) - 8;
+        const second = (byte >> 4) - 8;
+        square += first * first + second * second;
+        target[column] = scale * first;
+        target[column + 1] = scale * second;
+      }
+      return scale * Math.sqrt(square);
+    },
+    entryOf: (row) => entries[row] ?? '',
     countTokens: cut,
   };
 }
