@@ -27,6 +27,7 @@ import type { HttpBindings } from './http/http-context.ts';
 import { createIdempotencyStore } from './http/idempotency/idempotency-store.ts';
 import { idempotencyMigrations } from './http/idempotency/schema.ts';
 import { openApiDocument } from './http/openapi.ts';
+import { responseOf } from './http/routes/query.ts';
 import { createConsoleAssets } from './http/console/console-assets.ts';
 import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
 import { systemClock } from './lib/clock.ts';
@@ -34,6 +35,8 @@ import { createGuardedFetch } from './lib/guarded-fetch.ts';
 import type { Secret } from './lib/secret.ts';
 import { systemSleep } from './lib/sleep.ts';
 import { createLiveCatalogue, placeOf } from './live-catalogue.ts';
+import { createBackgroundWork, createJobs } from './jobs/background-work.ts';
+import { jobMigrations } from './jobs/schema.ts';
 import { migrate } from './migrate.ts';
 import { createTokenCounter } from './nlp/count-tokens/token-counter.ts';
 import { createLazyEncoder } from './nlp/embed/lazy-encoder.ts';
@@ -44,9 +47,12 @@ import { addressAt, createEndpointSource } from './providers/discovery/endpoint-
 import { createReach } from './providers/kit/reach.ts';
 import { createRemoteProvider } from './providers/registry.ts';
 import { createStaticProvider } from './providers/static/static-provider.ts';
+import { createTextThreads } from './rag/ingest/text-threads.ts';
 import { openRag } from './rag/open-rag.ts';
 import { ragMigrations } from './rag/schema.ts';
 import { SekishoError } from './spec/errors.ts';
+import { createDatabaseJobQueue } from './stores/database/database-job-queue.ts';
+import { jobQueueMigrations } from './stores/database/job-queue-schema.ts';
 import { createFileJournal } from './stores/filesystem/file-journal.ts';
 import { createLazyIndex } from './stores/lance/lazy-index.ts';
 import { createMemoryCounterStore } from './stores/memory/memory-counter-store.ts';
@@ -78,6 +84,8 @@ const REDIS_TIMEOUT_MS = 250;
 const POSTGRES_CONNECT_TIMEOUT_MS = 2_000;
 const SETTINGS_POLL_MS = 1_000;
 const EMBEDDINGS_ON_DISK_BYTES = 512 * 1024 * 1024;
+/** What a job may take to stop at a good place when the process stops; then it is another's. */
+const JOB_GRACE_MS = 5_000;
 /** What one image that a caller names by address may be. */
 const MEDIA_BOUNDS = { maxBytes: 20 * 1024 * 1024, timeoutMs: 10_000, maxRedirects: 3 };
 
@@ -120,6 +128,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     ...governanceMigrations,
     ...idempotencyMigrations,
     ...ragMigrations,
+    ...jobQueueMigrations,
+    ...jobMigrations,
   ]);
   const embeddingsOnDisk = settings.cache.embeddings && settings.redis === undefined;
   // Of this process alone: what others have embedded is not worth a way over the network.
@@ -135,7 +145,9 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
 
   // Text processing that runs inside this process.
   const analyser = createTextAnalyser();
-  const encoder = createLazyEncoder(STATIC, () => readFileSync(join(root, 'models/static-en-ja/model.bin')));
+  const modelPath = join(root, 'models/static-en-ja/model.bin');
+  const encoder = createLazyEncoder(STATIC, () => readFileSync(modelPath));
+  const threads = createTextThreads({ modelPath });
 
   // Access.
   const keys = createKeys({ database, clock, ...(settings.adminKey && { adminKey: settings.adminKey }) });
@@ -165,7 +177,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     prices: readPrices(root),
     locals: [
       localEntry(createExtractiveProvider({ analyser, encoder }), EXTRACTIVE, 'chat'),
-      localEntry(createStaticProvider({ encoder }), STATIC, 'embedding'),
+      localEntry(createStaticProvider({ encoder, encodeBulk: threads.encode }), STATIC, 'embedding'),
     ],
     build: (provider) => ({
       provider: remote(provider),
@@ -232,6 +244,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     cache,
     analyser,
     encoder,
+    threads,
     clock,
     embeddingRoute: settings.embeddingRoute,
     fingerprintOf: (route) => (route === STATIC ? `${encoder.id}@${encoder.fingerprint}` : route),
@@ -242,6 +255,18 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     onDocumentFailed: (requestId, error) => log.warn('document_failed', { request_id: requestId, error }),
     onNotForgotten: (error) => telemetry.storeDown({ store: 'cache', error }),
   });
+
+  // Work in the background.
+  const jobs = createJobs({
+    queue: createDatabaseJobQueue({ database, clock, newToken: () => crypto.randomUUID() }),
+    ...settings.jobs,
+    keys,
+    clock,
+    sleep: systemSleep,
+    random: Math.random,
+    events: telemetry,
+  });
+  const work = createBackgroundWork({ ...rag, jobs, database, clock, encode: responseOf });
 
   // HTTP.
   let draining = false;
@@ -278,6 +303,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     ledger,
     telemetry,
     clock,
+    jobs: { work, clock, sleep: systemSleep },
     ...rag,
     assets: (path) => consoleAssets(path),
     system: {
@@ -310,11 +336,13 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     .then(() => {
       const { signal } = background;
       return settings.handbook
-        ? indexHandbook({ ingest: rag.ingest, root, marker: folder.handbook, signal, ...hooks })
+        ? indexHandbook({ ingestFiles: rag.ingestFiles, root, marker: folder.handbook, signal, ...hooks })
         : undefined;
     })
     .catch((error: unknown) => log.error('background_ingest_failed', { error }));
   if (folder.isNew) await settling;
+
+  jobs.start();
 
   // What upstreams offer is learned while calls are already taken.
   catalogue.refreshModels().catch((error: unknown) => log.debug('models_not_listed', { error }));
@@ -331,11 +359,13 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       }
       await server.stop(true);
       background.abort();
+      await jobs.stop(JOB_GRACE_MS);
       await settling;
       opened.close();
       managed.close();
       await ledgerWriter.close();
       await redis?.close();
+      threads.close();
       await index.close();
       await database.close();
       await localDatabase?.close();

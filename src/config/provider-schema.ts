@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { WIRES } from '../spec/wire.ts';
+import { OWN_WIRES, WIRES } from '../spec/wire.ts';
 import { milliseconds } from './route-schema.ts';
 
 const dollarsPerMillion = z.number().min(0).max(1_000_000);
@@ -51,7 +51,7 @@ const endpoints = z
 
 /** One upstream endpoint. */
 export const providerSchema = z.strictObject({
-  wire: z.enum(WIRES).exclude(['extractive', 'static']).describe('The HTTP dialect the endpoint speaks.'),
+  wire: z.enum(WIRES).exclude(OWN_WIRES).describe('The HTTP dialect the endpoint speaks.'),
   base_url: httpUrl.optional().describe("For example https://api.openai.com/v1. Default: the vendor's own address."),
   api_key: z.string().min(1).optional().describe('The credential; write ${env:NAME} rather than the value.'),
   flavour: z.enum(['standard', 'azure']).optional().describe('How the openai wire is addressed. Default standard.'),

@@ -1,14 +1,11 @@
 import { Secret } from '../lib/secret.ts';
 import type { EndpointSettings } from '../ports/endpoint-source.ts';
 import type { Price } from '../spec/money.ts';
-import type { Wire } from '../spec/wire.ts';
+import type { RemoteWire } from '../spec/wire.ts';
 import type { Environment } from './env.ts';
 import { KNOWN_PROVIDERS, LOCAL_SERVERS } from './known-providers.ts';
 import type { PriceConfig, ProviderConfig } from './provider-schema.ts';
 import type { FileConfig } from './schema.ts';
-
-/** Wires of endpoints outside this process. */
-export type RemoteWire = Exclude<Wire, 'extractive' | 'static'>;
 
 export type Flavour = 'standard' | 'azure';
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jobsSchema } from './job-settings.ts';
 import { limitsSchema } from './limits-schema.ts';
 import { providerSchema } from './provider-schema.ts';
 import { milliseconds, retrySchema, routeSchema, targetName, targetPolicySchema } from './route-schema.ts';
@@ -159,6 +160,7 @@ export const configSchema = z
     embedding: z
       .strictObject({ route: z.string().optional().describe('Model for new collections. Default: static-en-ja.') })
       .optional(),
+    jobs: jobsSchema,
     handbook: z
       .boolean()
       .optional()

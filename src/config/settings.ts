@@ -4,6 +4,7 @@ import { Secret } from '../lib/secret.ts';
 import type { LimitScope, Limits } from '../spec/limits.ts';
 import type { Environment } from './env.ts';
 import { readConfigFile, type ConfigProblem } from './file.ts';
+import { jobSettings, type JobSettings } from './job-settings.ts';
 import { localServerSettings, ProviderProblem, providerSettings, type ProviderSettings } from './provider-settings.ts';
 import { limitsOf } from './limits-schema.ts';
 import {
@@ -52,6 +53,7 @@ export interface Settings {
   batching: { waitMs: number; maxInputs: number };
   logSinks?: LogSinkSettings[];
   tracing?: TracingSettings;
+  jobs: JobSettings;
   answerRoute: string;
   embeddingRoute: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -173,6 +175,7 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       },
       batching: { waitMs: config.batching?.wait_ms ?? 3, maxInputs: config.batching?.max_inputs ?? 256 },
       ...telemetrySettings(config),
+      jobs: jobSettings(config.jobs, redisUrl !== undefined),
       answerRoute: config.answers?.route ?? 'extractive',
       embeddingRoute: config.embedding?.route ?? 'static-en-ja',
       logLevel: overrides.logLevel ?? level ?? config.logging?.level ?? overrides.usualLogLevel ?? 'info',

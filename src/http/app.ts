@@ -21,6 +21,7 @@ import { chatRoutes, type ChatRouteDeps } from './routes/chat.ts';
 import { countTokensRoutes, type CountTokensRouteDeps } from './routes/count-tokens.ts';
 import { documentRoutes, type DocumentRouteDeps } from './routes/documents.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
+import { jobRoutes, type JobRouteDeps } from './routes/jobs.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { queryRoutes, type QueryRouteDeps } from './routes/query.ts';
@@ -31,6 +32,7 @@ import { taskRoutes, type TaskRouteDeps } from './routes/tasks.ts';
 import { usageRoutes } from './routes/usage.ts';
 
 export interface HttpAppDeps extends DocumentRouteDeps {
+  jobs: JobRouteDeps;
   retrieve: Retrieve;
   answerQuestion: QueryRouteDeps['answerQuestion'];
   answerAsChat: ChatRouteDeps['answerAsChat'];
@@ -91,6 +93,7 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.route('/', modelRoutes({ gateway: deps.gateway, collections: deps.collections, mayUseRoute }));
   app.route('/', queryRoutes(deps));
   app.route('/', searchRoutes(deps));
+  app.route('/', jobRoutes(deps.jobs));
   app.route('/', documentRoutes(deps));
   app.route('/', keyRoutes(deps));
   app.route('/', usageRoutes(deps));

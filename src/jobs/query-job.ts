@@ -1,5 +1,5 @@
 import { mayUseRoute } from '../access/permissions.ts';
-import { numberAt, objectAt, stringAt, type JsonObject } from '../lib/json.ts';
+import { isJsonObject, numberAt, objectAt, parseJson, stringAt, type JsonObject } from '../lib/json.ts';
 import type { Jobs } from '../ports/jobs.ts';
 import type { AnswerQuestion, QuestionAnswer } from '../rag/answer-question.ts';
 import { SekishoError } from '../spec/errors.ts';
@@ -29,7 +29,7 @@ export interface QueryJobDeps {
   jobs: Pick<Jobs, 'submit' | 'handle'>;
   answerQuestion: AnswerQuestion;
   /** An answer as it is kept and shown. */
-  encode: (answer: QuestionAnswer, explain: boolean) => JsonObject;
+  encode: (answer: QuestionAnswer, explain: boolean) => object;
 }
 
 /** Questions in the background: the answer, with its sources, is the result of the job. */
@@ -57,7 +57,8 @@ export function createQueryJobs({ jobs, answerQuestion, encode }: QueryJobDeps):
       for await (const event of events) {
         if (event.type !== 'done') continue;
         report({ total: 1, done: 1, failed: 0, failures: [] });
-        return encode(event.result, input['explain'] === true);
+        const result = parseJson(JSON.stringify(encode(event.result, input['explain'] === true)));
+        return isJsonObject(result) ? result : {};
       }
       throw new SekishoError('internal', { cause: new Error('a question without an answer') });
     },

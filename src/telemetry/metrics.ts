@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { createCallCounter, createCallHistogram } from './call-metrics.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const JOB_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400];
 const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25];
 const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576];
 const BATCH_CALLS = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -139,6 +140,37 @@ export function createMetrics() {
     spanDrops: new Counter({
       name: 'sekisho_spans_dropped_total',
       help: 'Spans that did not reach the collector.',
+      registers,
+    }),
+    jobs: new Gauge({
+      name: 'sekisho_jobs',
+      help: 'Jobs that are kept, by queue and state (waiting, active, done, failed, cancelled).',
+      labelNames: ['queue', 'state'] as const,
+      registers,
+    }),
+    oldestJob: new Gauge({
+      name: 'sekisho_jobs_oldest_waiting_seconds',
+      help: 'Age of the job that waits longest, by queue.',
+      labelNames: ['queue'] as const,
+      registers,
+    }),
+    jobEnds: new Counter({
+      name: 'sekisho_jobs_ended_total',
+      help: 'Jobs that this process brought to their end, by queue, kind and state (done, failed, cancelled).',
+      labelNames: ['queue', 'kind', 'state'] as const,
+      registers,
+    }),
+    jobDuration: new Histogram({
+      name: 'sekisho_job_duration_seconds',
+      help: 'Time from the first try of a job to its end.',
+      labelNames: ['queue', 'kind'] as const,
+      buckets: JOB_SECONDS,
+      registers,
+    }),
+    jobRetries: new Counter({
+      name: 'sekisho_job_retries_total',
+      help: 'Tries of jobs that failed and are repeated, by queue, kind and error code.',
+      labelNames: ['queue', 'kind', 'error_type'] as const,
       registers,
     }),
     ragQueries: new Counter({

@@ -1,4 +1,6 @@
+import type { JobCount } from '../ports/job-queue.ts';
 import type { SekishoError } from '../spec/errors.ts';
+import type { JobQueueName, JobRecord } from '../spec/job.ts';
 import type { LedgerEntry } from '../spec/ledger.ts';
 import type { LimitMeasure, LimitScope } from '../spec/limits.ts';
 import { createBoundedLabel } from './bounded-labels.ts';
@@ -48,6 +50,14 @@ export interface Telemetry {
     /** Milliseconds by component, `totalMs` among them. */
     timingsMs: Readonly<Record<string, number>>;
   }): void;
+  jobEnded(
+    job: JobRecord,
+    end: { state: 'done' | 'failed' | 'cancelled'; durationMs: number; error?: SekishoError },
+  ): void;
+  /** A try of a job failed; it is repeated after the delay. */
+  jobRetried(job: JobRecord, retry: { error: SekishoError; delayMs: number }): void;
+  /** How many jobs stand where; a queue whose oldest is not named has none that waits. */
+  jobsCounted(counts: readonly JobCount[], oldest: readonly { queue: JobQueueName; waitingMs: number }[]): void;
   requestFailed(request: { requestId: string; method: string; path: string; error: SekishoError }): void;
   streamOpened(): void;
   streamClosed(): void;
@@ -69,6 +79,7 @@ export function createTelemetry(log: Log): Telemetry {
   const provider = createBoundedLabel(MAX_NAMES);
   const component = createBoundedLabel(MAX_COMPONENTS);
   const store = createBoundedLabel(MAX_COMPONENTS);
+  const jobKind = createBoundedLabel(MAX_COMPONENTS);
   const overhead = metrics.overhead([]);
   const batchCalls = metrics.batchCalls([]);
   const cacheLooks = new Map<string, Count>();
@@ -166,6 +177,28 @@ export function createTelemetry(log: Log): Telemetry {
       log.info('question', { request_id: requestId, collection: name, outcome, ...timingsMs });
     },
 
+    jobEnded: (job, { state, durationMs, error }) => {
+      const { queue } = job;
+      const kind = jobKind(job.kind);
+      metrics.jobEnds.inc({ queue, kind, state });
+      metrics.jobDuration.observe({ queue, kind }, durationMs / 1_000);
+      const fields = { ...jobFields(job), state, duration_ms: durationMs, ...(error && { error }) };
+      if (state === 'failed') log.warn('job_ended', fields);
+      else log.info('job_ended', fields);
+    },
+
+    jobRetried: (job, { error, delayMs }) => {
+      metrics.jobRetries.inc({ queue: job.queue, kind: jobKind(job.kind), error_type: error.code });
+      log.warn('job_retried', { ...jobFields(job), delay_ms: delayMs, error });
+    },
+
+    jobsCounted: (counts, oldest) => {
+      metrics.jobs.reset();
+      metrics.oldestJob.reset();
+      for (const { queue, state, jobs } of counts) metrics.jobs.set({ queue, state }, jobs);
+      for (const { queue, waitingMs } of oldest) metrics.oldestJob.set({ queue }, waitingMs / 1_000);
+    },
+
     requestFailed: ({ requestId, method, path, error }) => {
       const fields = { request_id: requestId, method, path: path.slice(0, 200), status: error.status, error };
       if (error.fault === 'us') log.error('request_failed', fields);
@@ -181,4 +214,8 @@ export function createTelemetry(log: Log): Telemetry {
       return metrics.registry.metrics();
     },
   };
+}
+
+function jobFields({ id, tenantId, queue, kind, attempts }: JobRecord): object {
+  return { job_id: id, tenant_id: tenantId, queue, kind, attempts };
 }

@@ -11,7 +11,7 @@ export interface IdempotencyDeps {
   onNotKept?: (error: unknown) => void;
 }
 
-/** The routes that call models, where a call made twice is paid twice. */
+/** The routes that call models, where a call made twice is paid twice, and those that hand over work. */
 const PATHS: ReadonlySet<string> = new Set([
   '/v1/chat/completions',
   '/v1/messages',
@@ -24,6 +24,8 @@ const PATHS: ReadonlySet<string> = new Set([
   '/v1/generate',
   '/v1/summarize',
   '/v1/embed',
+  '/v1/query_async',
+  '/v1/batch_index',
 ]);
 
 /** Whether a call to this address is answered once for each Idempotency-Key. */
@@ -98,7 +100,8 @@ export function idempotency(deps: IdempotencyDeps): MiddlewareHandler<HttpEnv> {
 /** A key stands for one request: another address or another body is another request. */
 async function hashOf(context: Context<HttpEnv>): Promise<string> {
   const hash = new Bun.CryptoHasher('sha256').update(`${context.req.path}\0`);
-  return hash.update(await inTime(context, context.req.text())).digest('base64');
+  // As bytes: a form with files is not text, and is read again by its route.
+  return hash.update(await inTime(context, context.req.arrayBuffer())).digest('base64');
 }
 
 function isFinal(status: number): boolean {

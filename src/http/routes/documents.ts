@@ -5,17 +5,19 @@ import type { JsonObject } from '../../lib/json.ts';
 import type { Collections } from '../../rag/collections.ts';
 import type { DocumentRecord, Documents, Place } from '../../rag/documents.ts';
 import type { Ingest, IngestOutcome, IngestRequest } from '../../rag/ingest/ingest-documents.ts';
-import { ingestFiles } from '../../rag/ingest/ingest-files.ts';
+import type { IngestFiles } from '../../rag/ingest/ingest-files.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { indexRequestSchema } from '../contract/documents.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
-import { inTime, judge, readValid } from '../read-body.ts';
+import { judge, readValid } from '../read-body.ts';
+import { readUpload } from '../read-upload.ts';
 import { requireCollection } from './search.ts';
 
 export interface DocumentRouteDeps {
   collections: Collections;
   documents: Documents;
   ingest: Ingest;
+  ingestFiles: IngestFiles;
   clock: Clock;
 }
 
@@ -23,7 +25,13 @@ const MAX_FILES = 100;
 const MAX_PAGE = 1_000;
 
 /** Documents in, documents out, documents gone. Reading is for every key, writing for administrators. */
-export function documentRoutes({ collections, documents, ingest, clock }: DocumentRouteDeps): Hono<HttpEnv> {
+export function documentRoutes({
+  collections,
+  documents,
+  ingest,
+  ingestFiles,
+  clock,
+}: DocumentRouteDeps): Hono<HttpEnv> {
   async function indexed(
     context: HttpContext,
     collection: string,
@@ -63,22 +71,8 @@ export function documentRoutes({ collections, documents, ingest, clock }: Docume
 
     .post('/v1/collections/:collection/files', async (context) => {
       const collection = judge(indexRequestSchema.shape.collection_name, context.req.param('collection'));
-      const form = await inTime(context, context.req.parseBody({ all: true })).catch((cause: unknown) => {
-        if (cause instanceof SekishoError) throw cause;
-        const problem = 'the body must be multipart/form-data';
-        throw new SekishoError('invalid_request', { values: { problem }, cause });
-      });
-      const files = Object.values(form)
-        .flat()
-        .filter((value) => value instanceof File);
-      if (files.length === 0 || files.length > MAX_FILES) {
-        const problem = `send 1 to ${MAX_FILES} files`;
-        throw new SekishoError('invalid_request', { values: { problem }, param: 'file' });
-      }
-      const read = await Promise.all(
-        files.map(async (file) => ({ name: safeName(file.name), bytes: new Uint8Array(await file.arrayBuffer()) })),
-      );
-      return indexed(context, collection, (request) => ingestFiles(ingest, { ...request, files: read }));
+      const { files } = await readUpload(context, MAX_FILES);
+      return indexed(context, collection, (request) => ingestFiles({ ...request, files }));
     })
 
     .get('/v1/collections', async (context) => {
@@ -143,18 +137,4 @@ function shown(record: DocumentRecord) {
     characters: record.characters,
     updated_at: new Date(record.updatedMs).toISOString(),
   };
-}
-
-/** A file's name as an id: no parent folders, no control characters, bounded. It never names a place on this disk. */
-function safeName(name: string): string {
-  const parts = name
-    .replaceAll('\\', '/')
-    .split('/')
-    .filter((part) => part !== '' && part !== '.' && part !== '..');
-  return (
-    parts
-      .join('/')
-      .replace(/\p{Cc}/gu, '')
-      .slice(-400) || 'unnamed'
-  );
 }

@@ -73,7 +73,8 @@ async function* renderEvents(
   }
 }
 
-function responseOf(result: QuestionAnswer, explain: boolean): QueryResponse {
+/** An answer as it is sent. */
+export function responseOf(result: QuestionAnswer, explain: boolean): QueryResponse {
   return {
     answer: result.answer,
     citations: result.citations,
