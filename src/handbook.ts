@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ingestFiles } from './rag/ingest/ingest-files.ts';
-import type { Ingest } from './rag/ingest/ingest-documents.ts';
+import type { IngestFiles } from './rag/ingest/ingest-files.ts';
 import { findFiles } from './rag/ingest/read-files.ts';
 import { DEFAULT_TENANT, newId } from './spec/ids.ts';
 
@@ -17,7 +16,7 @@ const LANGUAGES = ['en', 'ja'];
  * Pages that have not changed cost a look at their hash.
  */
 export async function indexHandbook(options: {
-  ingest: Pick<Ingest, 'index'>;
+  ingestFiles: IngestFiles;
   root: string;
   /** File that remembers what was indexed, so that an unchanged handbook costs reading it. */
   marker: string;
@@ -39,7 +38,7 @@ export async function indexHandbook(options: {
   for (const { name, bytes } of files) hash.update(`${name}\0${bytes.length}\0`).update(bytes);
   const digest = hash.digest('hex');
   if (existsSync(options.marker) && (await readFile(options.marker, 'utf8')) === digest) return;
-  const outcome = await ingestFiles(options.ingest, {
+  const outcome = await options.ingestFiles({
     principal: {
       tenantId: DEFAULT_TENANT,
       keyId: 'key_process',

@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from '../../lib/json.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
 import type { Heading, PendingDocument } from '../documents.ts';
+import { withPageStarts } from '../pages.ts';
 import { tagsOf } from '../tags.ts';
 import { parseMarkdown } from './parse/markdown.ts';
 
@@ -13,6 +14,8 @@ export interface NewDocument {
   content: string;
   metadata?: JsonObject;
   headings?: Heading[];
+  /** Offsets into the content where its pages begin, in order, the first page first. */
+  pages?: readonly number[];
 }
 
 const MAX_TEXT = 10_000_000;
@@ -30,7 +33,8 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
  * @throws SekishoError invalid_request where a part is missing, not allowed or beyond its bound.
  */
 export function acceptDocument(document: NewDocument): PendingDocument {
-  const { content: text, metadata = {} } = document;
+  const { content: text, pages = [] } = document;
+  const metadata = pages.length === 0 ? (document.metadata ?? {}) : withPageStarts(document.metadata ?? {}, pages);
   if (text.length > MAX_TEXT) throw wrong('content', `longer than ${MAX_TEXT} characters`);
   if (text.trim() === '') throw wrong('content', 'empty');
   judgeMetadata(metadata);

@@ -1,12 +1,18 @@
-import { describe, expect, test } from 'bun:test';
-import { deflateRawSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'bun:test';
+import { drawn, LATIN_FONT, pdfOf, rawZip, wordParts, wordXml, zipOf } from '../../../../test/support/make-files.ts';
 import { SekishoError } from '../../../spec/errors.ts';
-import { parseFile } from './parse-file.ts';
+import { createParseFile } from './parse-file.ts';
+import { createParsePool } from './parse-pool.ts';
+
+const pool = createParsePool();
+afterAll(() => pool.close());
+const parseFile = createParseFile(pool);
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 async function only(name: string, content: string | Uint8Array) {
-  const [document, ...more] = await parseFile({ name, bytes: typeof content === 'string' ? utf8(content) : content });
+  const { documents } = await parseFile({ name, bytes: typeof content === 'string' ? utf8(content) : content });
+  const [document, ...more] = documents;
   if (document === undefined || more.length > 0) throw new Error(`${name} holds ${more.length + 1} documents`);
   return document;
 }
@@ -20,78 +26,9 @@ async function refusal(name: string, content: string | Uint8Array): Promise<Seki
   throw new Error(`${name} was not refused`);
 }
 
-/** A PDF of one page with one font and one string, written by hand. */
-function pdf(font: readonly string[], shown: string): Uint8Array {
-  const content = `BT /F1 12 Tf 72 720 Td ${shown} Tj ET`;
-  const objects = [
-    '<< /Type /Catalog /Pages 2 0 R >>',
-    '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
-    '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Resources << /Font << /F1 5 0 R >> >> /Contents 4 0 R >>',
-    `<< /Length ${content.length} >>\nstream\n${content}\nendstream`,
-    ...font,
-  ];
-  let out = '%PDF-1.4\n';
-  const offsets = objects.map((object, at) => {
-    const offset = out.length;
-    out += `${at + 1} 0 obj\n${object}\nendobj\n`;
-    return offset;
-  });
-  const rows = offsets.map((offset) => `${String(offset).padStart(10, '0')} 00000 n \n`).join('');
-  const size = objects.length + 1;
-  out += `xref\n0 ${size}\n0000000000 65535 f \n${rows}trailer << /Size ${size} /Root 1 0 R >>\nstartxref\n${out.length}\n%%EOF`;
-  return Buffer.from(out, 'latin1');
-}
-
-/** A zip file whose directory says of each member that it unpacks to `claimed` bytes, or to what it does. */
-function zip(members: Record<string, string | Buffer>, claimed?: number): Buffer {
-  const bodies: Buffer[] = [];
-  const entries: Buffer[] = [];
-  let offset = 0;
-  for (const [name, content] of Object.entries(members)) {
-    const raw = Buffer.from(content);
-    const packed = deflateRawSync(raw);
-    const common = Buffer.alloc(26);
-    common.writeUInt16LE(20, 0);
-    common.writeUInt16LE(8, 4);
-    common.writeUInt32LE(Bun.hash.crc32(raw), 10);
-    common.writeUInt32LE(packed.length, 14);
-    common.writeUInt32LE(claimed ?? raw.length, 18);
-    common.writeUInt16LE(name.length, 22);
-    const body = Buffer.concat([Buffer.from('PK\x03\x04'), common, Buffer.from(name), packed]);
-    const place = Buffer.alloc(14);
-    place.writeUInt32LE(offset, 10);
-    entries.push(Buffer.concat([Buffer.from('PK\x01\x02'), Buffer.from([20, 0]), common, place, Buffer.from(name)]));
-    bodies.push(body);
-    offset += body.length;
-  }
-  const directory = Buffer.concat(entries);
-  const end = Buffer.alloc(22);
-  end.write('PK\x05\x06', 0, 'latin1');
-  end.writeUInt16LE(entries.length, 8);
-  end.writeUInt16LE(entries.length, 10);
-  end.writeUInt32LE(directory.length, 12);
-  end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...bodies, directory, end]);
-}
-
-const WORD = 'http://schemas.openxmlformats.org/wordprocessingml/2006/main';
-const RELATIONS = 'http://schemas.openxmlformats.org/package/2006/relationships';
-const OFFICE = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships';
-
-function docxOf(body: string | Buffer, claimed?: number): Buffer {
-  const members = {
-    '[Content_Types].xml':
-      '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>',
-    '_rels/.rels': `<Relationships xmlns="${RELATIONS}"><Relationship Id="r" Type="${OFFICE}/officeDocument" Target="word/document.xml"/></Relationships>`,
-    'word/document.xml': body,
-  };
-  return zip(members, claimed);
-}
-
-const paragraph = (text: string, style = ''): string =>
-  `<w:p><w:pPr>${style && `<w:pStyle w:val="${style}"/>`}</w:pPr><w:r><w:t>${text}</w:t></w:r></w:p>`;
-const wordXml = (...paragraphs: string[]): string =>
-  `<w:document xmlns:w="${WORD}"><w:body>${paragraphs.join('')}</w:body></w:document>`;
+const docxOf = (document: string): Uint8Array => zipOf(wordParts(document));
+const paragraph = (text: string, style = ''): [string, string] => [text, style];
+const drawnGate = drawn([72, 720, '(The gate opens at six.)']);
 
 describe('a file is read by its format', () => {
   test('Markdown keeps its source, tells its headings and the title of its front matter', async () => {
@@ -110,7 +47,7 @@ describe('a file is read by its format', () => {
       <h2>料金</h2><table><tr><td>Toll</td><td>3</td></tr></table><pre>a\n  b</pre></main><footer>Foot</footer>`,
     );
     expect(document.title).toBe('Gate');
-    expect(document.text).toBe('Rules\nOne two.\n料金\nToll 3\na\n  b');
+    expect(document.text).toBe('Rules\nOne two.\n料金\nToll | 3\na\n  b');
     expect(document.headings.map(({ level, start }) => [level, document.text.slice(start, start + 2)])).toEqual([
       [1, 'Ru'],
       [2, '料金'],
@@ -133,12 +70,12 @@ describe('a file is read by its format', () => {
       { id: 7, content: 'One.', title: 'T', metadata: { year: 1603 } },
       { text: '二。' },
     ]);
-    expect(await parseFile({ name: 'a.json', bytes: utf8(documents) })).toEqual([
-      { id: '7', text: 'One.', title: 'T', metadata: { year: 1603 }, headings: [] },
-      { id: '2', text: '二。', metadata: {}, headings: [] },
+    expect((await parseFile({ name: 'a.json', bytes: utf8(documents) })).documents).toEqual([
+      { id: '7', text: 'One.', title: 'T', metadata: { year: 1603 }, headings: [], path: '' },
+      { id: '2', text: '二。', metadata: {}, headings: [], path: '' },
     ]);
     expect((await only('a.json', '{"a":[1]}')).text).toBe('{\n  "a": [\n    1\n  ]\n}');
-    const lines = await parseFile({ name: 'a.jsonl', bytes: utf8('{"text":"One."}\n\n{"b":2}\n') });
+    const { documents: lines } = await parseFile({ name: 'a.jsonl', bytes: utf8('{"text":"One."}\n\n{"b":2}\n') });
     expect(lines.map(({ id, text }) => [id, text])).toEqual([
       ['1', 'One.'],
       ['3', '{\n  "b": 2\n}'],
@@ -146,10 +83,9 @@ describe('a file is read by its format', () => {
   });
 
   test('a PDF gives its text layer and the places of its pages', async () => {
-    const english = pdf(['<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>'], '(The gate opens at six.)');
-    const document = await only('a.pdf', english);
+    const document = await only('a.pdf', pdfOf(LATIN_FONT, [drawnGate]));
     expect(document.text).toBe('The gate opens at six.');
-    expect(document.metadata).toEqual({ pages: 1, page_starts: { 1: 0 } });
+    expect([document.pages, document.metadata]).toEqual([[0], { pages: 1 }]);
   });
 
   test('a Word document gives its meaning', async () => {
@@ -191,13 +127,20 @@ describe('text in other encodings', () => {
 });
 
 describe('what cannot be read is refused with a reason', () => {
-  const bomb = (): Buffer => Buffer.alloc(210 * 1024 * 1024, 0x20);
+  const bomb = (claimedBytes?: number): Buffer =>
+    rawZip([
+      {
+        name: 'word/document.xml',
+        content: Buffer.alloc(60 * 1024 * 1024, 0x20),
+        ...(claimedBytes && { claimedBytes }),
+      },
+    ]);
   const cases: [string, string, () => string | Uint8Array, string][] = [
     ['an unknown extension', 'a.exe', () => 'MZ', 'unsupported_media'],
     ['no extension', 'LICENSE', () => 'text', 'unsupported_media'],
     ['a PDF that is none', 'a.pdf', () => 'not a PDF', 'unreadable_document'],
-    ['half a PDF', 'a.pdf', () => pdf([], '').slice(0, 60), 'unreadable_document'],
-    ['a PDF without text', 'a.pdf', () => pdf([], ''), 'unreadable_document'],
+    ['half a PDF', 'a.pdf', () => pdfOf(LATIN_FONT, [drawnGate]).subarray(0, 60), 'unreadable_document'],
+    ['a PDF without text', 'a.pdf', () => pdfOf(LATIN_FONT, ['']), 'unreadable_document'],
     ['a Word file that is none', 'a.docx', () => 'PK\x03\x04', 'unreadable_document'],
     ['a table with an open quote', 'a.csv', () => 'a,b\n"1,2', 'unreadable_document'],
     ['broken JSON', 'a.json', () => '{"a":', 'unreadable_document'],
@@ -208,8 +151,8 @@ describe('what cannot be read is refused with a reason', () => {
     ['bytes that are no text', 'a.txt', () => Uint8Array.from([0xff, 0x00, 0xfe, 0x81]), 'unreadable_document'],
     ['nothing but white space', 'a.txt', () => ' \n ', 'unreadable_document'],
     ['too large a file', 'a.txt', () => new Uint8Array(51 * 1024 * 1024), 'unreadable_document'],
-    ['a zip bomb', 'a.docx', () => docxOf(bomb()), 'unreadable_document'],
-    ['a zip bomb that says it is small', 'a.docx', () => docxOf(bomb(), 1_000), 'unreadable_document'],
+    ['a zip bomb', 'a.docx', () => bomb(), 'unreadable_document'],
+    ['a zip bomb that says it is small', 'a.docx', () => bomb(1_000), 'unreadable_document'],
   ];
   test.each(cases)('%s', async (_, name, content, code) => {
     const error = await refusal(name, content());
@@ -218,11 +161,12 @@ describe('what cannot be read is refused with a reason', () => {
   });
 
   test('a bomb is refused for being one', async () => {
-    expect((await refusal('a.docx', docxOf(bomb(), 1_000))).message).toContain('unpacks to more than');
+    expect((await refusal('a.docx', bomb(1_000))).message).toContain('unpacks to more than');
   });
 
   test('a file that takes too long is given up', async () => {
-    const reading = parseFile({ name: 'a.pdf', bytes: pdf([], '') }, { timeoutMs: 0 });
+    const hasty = createParsePool({ timeoutMs: 0 });
+    const reading = createParseFile(hasty)({ name: 'a.pdf', bytes: pdfOf(LATIN_FONT, [drawnGate]) });
     expect(await reading.catch((error: unknown) => String(error))).toContain('took longer than 0 ms');
   });
 });

@@ -1,6 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { isJsonObject, parseJson, stringAt, type JsonObject, type JsonValue } from '../../../lib/json.ts';
 import { UnreadableFile, type ParsedDocument } from './parsed.ts';
+import { tableText } from './table-text.ts';
 
 const MAX_RECORDS = 100_000;
 /** Indented JSON grows with the square of its depth. */
@@ -16,10 +17,11 @@ export function parseCsv(source: string, delimiter: ',' | '\t'): ParsedDocument 
   }
   const [header = [], ...records] = rows;
   refuseTooMany(records.length);
-  const text = records
-    .map((record) => record.map((value, index) => `${header[index] ?? index + 1}: ${value}`).join('\n'))
-    .join('\n\n');
-  return { text, headings: [], metadata: { columns: header.slice(0, 50), rows: records.length } };
+  return {
+    text: tableText(header, records),
+    headings: [],
+    metadata: { columns: header.slice(0, 50), rows: records.length },
+  };
 }
 
 /**
