@@ -3,6 +3,12 @@ import type { StaticTextEncoder } from '../../ports/text-analyser.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { noUsage } from '../../spec/usage.ts';
 
+export interface StaticProviderOptions {
+  encoder: StaticTextEncoder;
+  /** Makes vectors of bulk off the event loop, in order, and counts the tokens. */
+  encodeBulk?: (texts: readonly string[]) => Promise<{ vectors: Float32Array[]; tokens: number }>;
+}
+
 /** Vectors are made in slices of about this many code units, so that a large batch does not hold up other callers. */
 const SLICE_LENGTH = 100_000;
 
@@ -11,7 +17,7 @@ const SLICE_LENGTH = 100_000;
  * known token gives the zero vector.
  * Errors: unsupported_parameter for `dimensions` other than the model's own.
  */
-export function createStaticProvider({ encoder }: { encoder: StaticTextEncoder }): Provider {
+export function createStaticProvider({ encoder, encodeBulk }: StaticProviderOptions): Provider {
   return {
     name: 'static',
     wire: 'static',
@@ -22,6 +28,11 @@ export function createStaticProvider({ encoder }: { encoder: StaticTextEncoder }
           values: { route: call.target, parameters: `dimensions other than ${encoder.dimensions}` },
           param: 'dimensions',
         });
+      }
+      if (encodeBulk !== undefined && input.reduce((sum, text) => sum + text.length, 0) > SLICE_LENGTH) {
+        const { vectors, tokens } = await encodeBulk(input);
+        const usage = { ...noUsage('estimated'), inputTokens: tokens };
+        return { usage, result: () => ({ model: call.model, vectors, usage }) };
       }
       const vectors: Float32Array[] = [];
       let inputTokens = 0;

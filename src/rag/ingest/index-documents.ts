@@ -9,15 +9,13 @@ import { collectionTag } from '../answer-tags.ts';
 import { chunkIdOf, type Documents, type PendingDocument, type Place } from '../documents.ts';
 import type { OnDocumentsChanged } from '../forget-answers.ts';
 import { tagsOf } from '../tags.ts';
-import { chunkerOf } from './chunkers/chunker-of.ts';
-import type { Chunker, TextChunk } from './chunkers/chunker.ts';
-import { createPause } from './pause.ts';
+import { searchableText, type PreparedChunk } from './prepare-document.ts';
+import { createPrepareDocuments, type PrepareDocumentsDeps } from './prepare-documents.ts';
 
-export interface IndexDocumentsDeps {
+export interface IndexDocumentsDeps extends PrepareDocumentsDeps {
   documents: Pick<Documents, 'publish' | 'fail'>;
   index: Pick<ChunkIndex, 'replace'>;
   analyser: TextAnalyser;
-  countTokens: (text: string) => number;
   gateway: Pick<ModelGateway, 'embed'>;
   onDocumentsChanged: OnDocumentsChanged;
   /** Told of what kept documents from being indexed; what is said to the caller leaves out causes. */
@@ -58,7 +56,7 @@ export interface IndexOutcome {
 
 /** Chunks per embedding call and, about, per commit of the index. */
 const BATCH_CHUNKS = 512;
-/** Batches under way: the index commits one on other threads while the next is cut, tokenised and embedded here. */
+/** Batches under way: the index commits one on its threads while the next is embedded and those after it are cut. */
 const BATCHES_AT_ONCE = 2;
 /** What may be the fault of one text, so that the others of its batch can still be indexed. */
 const ONE_TEXT: ReadonlySet<ErrorCode> = new Set([
@@ -69,9 +67,10 @@ const ONE_TEXT: ReadonlySet<ErrorCode> = new Set([
   'internal',
 ]);
 
+/** A document that has been cut. */
 interface Cut {
   document: PendingDocument;
-  chunks: TextChunk[];
+  chunks: PreparedChunk[];
 }
 
 /**
@@ -82,21 +81,7 @@ interface Cut {
  * @throws SekishoError storage_unavailable, caller_left; what is not yet indexed stays pending.
  */
 export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork) => Promise<IndexOutcome> {
-  const pause = createPause();
-
-  async function cut(document: PendingDocument, chunker: Chunker, work: IndexWork): Promise<Cut> {
-    const chunks: TextChunk[] = [];
-    const tools = {
-      sentences: deps.analyser.sentences,
-      countTokens: deps.countTokens,
-      embed: (texts: readonly string[]) => embed(texts, work),
-    };
-    for await (const chunk of chunker.cut(document, tools)) {
-      chunks.push(chunk);
-      await pause(chunk.content.length);
-    }
-    return { document, chunks };
-  }
+  const prepare = createPrepareDocuments(deps);
 
   /** One vector per text, a batch per call. */
   async function embed(texts: readonly string[], work: IndexWork): Promise<Float32Array[]> {
@@ -123,40 +108,30 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
   async function rowsOf(batch: readonly Cut[], work: IndexWork): Promise<ChunkRow[]> {
     const entries = batch.flatMap(({ document, chunks }) => {
       const tags = tagsOf(document.metadata);
-      return chunks.map((chunk, ordinal) => ({ document, chunk, ordinal, tags, text: searchable(document, chunk) }));
+      return chunks.map((chunk, ordinal) => ({ document, chunk, ordinal, tags }));
     });
     const vectors = await embed(
-      entries.map(({ text }) => text),
+      entries.map(({ document: { title, text }, chunk: { headingPath, start, end } }) =>
+        searchableText(title, { headingPath, content: text.slice(start, end) }),
+      ),
       work,
     );
-    const rows: ChunkRow[] = [];
-    for (const [place, vector] of vectors.entries()) {
-      const entry = entries[place];
-      if (entry === undefined) continue;
-      const { document, chunk, ordinal, tags, text } = entry;
-      rows.push({
-        chunkId: chunkIdOf(document.id, document.hash, ordinal),
-        documentId: document.id,
-        ordinal,
-        start: chunk.start,
-        end: chunk.end,
-        ...(chunk.passage && { passage: chunk.passage }),
-        headingPath: chunk.headingPath,
-        terms: deps.analyser.terms(text).join(' '),
-        vector,
-        tags,
-      });
-      await pause(text.length);
-    }
-    return rows;
+    return entries.flatMap(({ document, chunk, ordinal, tags }, at): ChunkRow[] => {
+      const vector = vectors[at];
+      if (vector === undefined) return [];
+      const chunkId = chunkIdOf(document.id, document.hash, ordinal);
+      return [{ ...chunk, chunkId, documentId: document.id, ordinal, vector, tags }];
+    });
   }
 
   return async (work) => {
     const { place, documents } = work;
-    const chunker = chunkerOf(work.chunker ?? defaultCollectionSettings(work.embeddingRoute).index.chunker);
+    const chunker = work.chunker ?? defaultCollectionSettings(work.embeddingRoute).index.chunker;
     const outcome: IndexOutcome = { indexed: 0, chunks: 0, failed: [], stopped: false };
     let stop: SekishoError | undefined;
     let done = 0;
+    /** Batches under way never reject: what one threw is kept until the others have ended. */
+    const thrown: unknown[] = [];
 
     async function fail(failing: readonly PendingDocument[], error: SekishoError): Promise<void> {
       const failures = failing.map(({ id, hash }) => ({ id, hash, reason: error.message }));
@@ -167,8 +142,10 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
     }
 
     async function failAlone(document: PendingDocument, error: SekishoError): Promise<void> {
+      if (endsWork(error)) return void thrown.push(error);
       if (!ONE_TEXT.has(error.code)) stop ??= error;
       await fail([document], error);
+      done++;
     }
 
     async function commit(batch: readonly Cut[], fresh: boolean): Promise<void> {
@@ -201,9 +178,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
       }
     }
 
-    /** Batches under way never reject: what one threw is kept until the others have ended. */
     const underWay = new Set<Promise<void>>();
-    const thrown: unknown[] = [];
     const begin = (batch: readonly Cut[]): void => {
       const running = commit(batch, work.fresh)
         .then(() => {
@@ -219,26 +194,26 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
 
     let batch: Cut[] = [];
     let waiting = 0;
-    for (const [at, document] of documents.entries()) {
-      if (stop !== undefined || thrown.length > 0) {
-        if (stop !== undefined) await fail([...batch.map((each) => each.document), ...documents.slice(at)], stop);
+    let seen = 0;
+    for await (const group of prepare(documents, { chunker, embed: (texts) => embed(texts, work) })) {
+      for (const each of group) {
+        seen++;
+        if ('error' in each) {
+          await failAlone(each.document, each.error);
+          continue;
+        }
+        batch.push(each);
+        waiting += each.chunks.length;
+        if (waiting < BATCH_CHUNKS) continue;
+        while (underWay.size >= BATCHES_AT_ONCE) await Promise.race(underWay);
+        begin(batch);
         batch = [];
-        break;
+        waiting = 0;
       }
-      const next = await cut(document, chunker, work).catch(async (reason: unknown) => {
-        const error = toSekishoError(reason);
-        if (endsWork(error)) thrown.push(error);
-        else await failAlone(document, error);
-        return undefined;
-      });
-      if (next === undefined) continue;
-      batch.push(next);
-      waiting += next.chunks.length;
-      if (waiting < BATCH_CHUNKS) continue;
-      while (underWay.size >= BATCHES_AT_ONCE) await Promise.race(underWay);
-      begin(batch);
+      if (stop === undefined && thrown.length === 0) continue;
+      if (stop !== undefined) await fail([...batch.map(({ document }) => document), ...documents.slice(seen)], stop);
       batch = [];
-      waiting = 0;
+      break;
     }
     if (batch.length > 0) begin(batch);
     await Promise.all(underWay);
@@ -251,10 +226,4 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
 /** Whether the error says nothing of the documents: they stay pending. */
 function endsWork({ code }: SekishoError): boolean {
   return code === 'storage_unavailable' || code === 'caller_left';
-}
-
-/** What both legs index of a chunk: the title and the headings say what the text is about. */
-function searchable({ title }: PendingDocument, chunk: TextChunk): string {
-  const headings = chunk.headingPath.filter((heading) => heading !== title);
-  return [title, ...headings, chunk.content].filter((line) => line !== '').join('\n');
 }
