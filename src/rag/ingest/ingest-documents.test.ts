@@ -2,7 +2,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { openStage, PLACE, PRINCIPAL, type Stage } from '../../../test/support/ingest-stage.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { NewDocument } from './accept-document.ts';
-import { ingestFiles } from './ingest-files.ts';
+import { createIngestFiles } from './ingest-files.ts';
+import { createParseFile } from './parse/parse-file.ts';
+import { createParsePool } from './parse/parse-pool.ts';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -248,7 +250,7 @@ describe('is refused, and nothing of the request is stored', () => {
 describe('files', () => {
   const file = (name: string, content: string) => ({ name, bytes: new TextEncoder().encode(content) });
   const upload = (files: { name: string; bytes: Uint8Array }[]) =>
-    ingestFiles(stage.startIngest().ingest, {
+    createIngestFiles({ ...stage.startIngest(), parseFile: createParseFile(createParsePool()) })({
       principal: PRINCIPAL,
       collection: PLACE.collection,
       files,
