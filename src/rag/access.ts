@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IndexFilter } from '../ports/chunk-index.ts';
 import type { DocumentAccess } from '../spec/document-access.ts';
 import type { Principal } from '../spec/principal.ts';
-import { escapedKey } from './tags.ts';
+import { escapedKey } from './tag-key.ts';
 
 /**
  * Tags that no metadata can forge: a key of metadata never has a `%` that is not followed by `25` or `3D`.

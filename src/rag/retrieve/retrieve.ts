@@ -1,220 +1,189 @@
 import type { Clock } from '../../lib/clock.ts';
-import type { JsonObject } from '../../lib/json.ts';
-import type { ChunkIndex, IndexHit, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
-import type { TextAnalyser } from '../../ports/text-analyser.ts';
 import type { Hit } from '../../spec/document.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import type { CollectionName, DocumentId, RequestId, TenantId } from '../../spec/ids.ts';
-import type { Principal } from '../../spec/principal.ts';
-import type { EmbedQuery } from './embed-query.ts';
-import { filterTags } from './filters.ts';
-import { DEFAULT_DENSE_WEIGHT, fuse } from './fuse.ts';
-import type { FusedHit } from './fuse.ts';
+import type { CollectionName, TenantId } from '../../spec/ids.ts';
+import { findCandidates } from './find-candidates.ts';
+import { distinctPassages, mergePassages, type Passage } from './merge-passages.ts';
+import { orderPassages } from './order-passages.ts';
+import { planSearch, type RetrieveRequest, type SearchPlan, type SearchableCollection } from './plan-search.ts';
+import { readCandidates, readGrown, type HydrateDocuments, type ReadPlace } from './read-candidates.ts';
+import type { Rerankers } from './rerank/rerankers.ts';
+import type { LegTimings, SearchLegsDeps, Timed } from './search-legs.ts';
 
-/** Candidates that each leg hands to the fusion, at least. */
-const CANDIDATES = 100;
-const MOST_HITS = 100;
-const LONGEST_QUERY = 16_384;
+export type { RetrieveRequest, SearchableCollection } from './plan-search.ts';
+export type { LiveSpan, SpanRef } from './read-candidates.ts';
 
-/** What retrieval needs to know of a collection. */
-export interface SearchableCollection {
-  name: CollectionName;
-  /** What its indexes are filed under, where that is not the name. */
-  id?: string;
-  version: number;
-  embeddingRoute: string;
-  /** Between 0 (lexical alone) and 1 (dense alone); the default where unset. */
-  denseWeight?: number | null;
-}
+/** Candidates whose age and trust are looked at, where those count: their dates stand in the documents. */
+const WEIGHED_CANDIDATES = 200;
+/** How often a search is repeated because documents were replaced between the index and the reading. */
+const MOST_SEARCHES = 3;
 
-/** A span of a stored document that a hit points to. */
-export interface SpanRef {
-  documentId: DocumentId;
-  /** Tells which version of the document the span counts in. */
-  chunkId: string;
-  start: number;
-  end: number;
-}
-
-/** What a stored document says at a span. */
-export interface LiveSpan {
-  title: string;
-  content: string;
-  metadata: JsonObject;
-}
-
-export interface RetrieveDeps {
-  index: Pick<ChunkIndex, 'searchLexical' | 'searchDense'>;
-  analyser: Pick<TextAnalyser, 'terms'>;
-  embedQuery: EmbedQuery;
+export interface RetrieveDeps extends SearchLegsDeps {
   collections: { get(tenantId: TenantId, name: CollectionName): Promise<SearchableCollection | undefined> };
-  documents: {
-    /** One entry per span, in order; undefined where the document may not be shown (deleted, being deleted, failed). */
-    hydrate(
-      tenantId: TenantId,
-      collection: CollectionName,
-      spans: readonly SpanRef[],
-    ): Promise<readonly (LiveSpan | undefined)[]>;
-  };
+  documents: HydrateDocuments;
+  rerankers: Rerankers;
   clock: Clock;
 }
 
-export interface RetrieveRequest {
-  principal: Principal;
-  collection: CollectionName;
-  query: string;
-  /** 1 to 100. */
-  topK: number;
-  /** See filterTags. */
-  filters?: JsonObject;
-  signal: AbortSignal;
-  requestId: RequestId;
-}
-
 /** Milliseconds of each step. The legs run side by side, so the parts add up to more than the total. */
-export interface RetrieveTimings {
-  analyseMs: number;
-  embedMs: number;
-  lexicalMs: number;
-  denseMs: number;
+export interface RetrieveTimings extends LegTimings {
   fuseMs: number;
   hydrateMs: number;
+  rerankMs: number;
   totalMs: number;
+}
+
+/** How the hits were found, for whoever asks why. */
+export interface RetrieveRecord {
+  version: number;
+  mode: SearchPlan['settings']['mode'];
+  fusion: SearchPlan['settings']['fusion'];
+  denseWeight: number;
+  reranker: string;
+  /** Of each query, in the order in which they were searched: how many candidates each leg gave. */
+  queries: { text: string; weight: number; lexical: number; dense: number }[];
+  /** Different candidates of all queries and legs. */
+  candidates: number;
 }
 
 export interface RetrieveResult {
   /** Best first, each with its explain record. */
   hits: Hit[];
   timings: RetrieveTimings;
-  /** Set where the upstream of the embedding model failed: the hits are of the lexical leg alone. */
+  record: RetrieveRecord;
+  /** Set where an upstream failed: without the embedding model the hits are of words alone, without the reranker's
+   * model in the order of the legs. */
   degradedBy?: SekishoError;
 }
 
-/** Finds the passages of a collection that answer a query: words and meaning side by side, fused. */
+/** Finds the passages of a collection that answer a query: words and meaning side by side, fused, reranked. */
 export type Retrieve = (request: RetrieveRequest) => Promise<RetrieveResult>;
 
 /**
  * Errors of the returned function: invalid_request (query, top_k, filters), collection_not_found, caller_left,
- * storage_unavailable, and what the gateway says of a caller who may not embed (limits, budget). An upstream that
- * fails to embed costs the dense leg, not the answer.
+ * storage_unavailable, and what the gateway says of a caller who may not embed or rerank (limits, budget). An upstream
+ * that fails costs its step, not the answer.
  */
 export function createRetrieve(deps: RetrieveDeps): Retrieve {
-  const { clock, index } = deps;
-
+  const { clock } = deps;
   return async (request) => {
     const startedMs = clock.monotonicMs();
-    const timings: RetrieveTimings = {
-      analyseMs: 0,
-      embedMs: 0,
-      lexicalMs: 0,
-      denseMs: 0,
-      fuseMs: 0,
-      hydrateMs: 0,
-      totalMs: 0,
-    };
-    const timed = async <T>(step: keyof RetrieveTimings, work: () => T | Promise<T>): Promise<T> => {
-      const fromMs = clock.monotonicMs();
-      try {
-        return await work();
-      } finally {
-        timings[step] = clock.monotonicMs() - fromMs;
-      }
-    };
+    const { timings, timed } = stopwatch(clock);
 
-    check(request);
-    const { principal, query, topK } = request;
-    const groups = filterTags(request.filters ?? {});
-    const collection = await deps.collections.get(principal.tenantId, request.collection);
-    if (collection === undefined) {
-      throw new SekishoError('collection_not_found', { values: { collection: request.collection } });
+    // 1. Plan: the collection's settings with what the request says in their place; rights and filters before ranking.
+    const plan = await planSearch(deps.collections, request);
+    const place = { tenantId: request.principal.tenantId, collection: plan.collection.name };
+
+    let outcome = await searchOnce(deps, { request, plan, place, timed });
+    let missedBefore = '';
+    for (let searches = 1; searches < MOST_SEARCHES && outcome.missed !== ''; searches++) {
+      // A document that is being deleted is missed again, one that was replaced is found in its new version.
+      if (outcome.missed === missedBefore) break;
+      missedBefore = outcome.missed;
+      outcome = await searchOnce(deps, { request, plan, place, timed });
     }
-    const ref: IndexRef = {
-      tenantId: principal.tenantId,
-      collection: collection.id ?? collection.name,
-      version: collection.version,
-    };
-    const search: IndexSearch = {
-      limit: Math.max(CANDIDATES, topK),
-      ...(groups.length > 0 && { where: { and: groups.map((anyTag) => ({ anyTag })) } }),
-    };
-    const weight = collection.denseWeight ?? DEFAULT_DENSE_WEIGHT;
-
-    const lexicalLeg = async (): Promise<IndexHit[]> => {
-      const terms = await timed('analyseMs', () => deps.analyser.terms(query));
-      return timed('lexicalMs', () => index.searchLexical(ref, terms, search));
-    };
-    const denseLeg = async (): Promise<IndexHit[]> => {
-      const { signal, requestId } = request;
-      const embed = { principal, requestId, route: collection.embeddingRoute, text: query, signal };
-      const vector = await timed('embedMs', () => deps.embedQuery(embed));
-      return timed('denseMs', () => index.searchDense(ref, vector, search));
-    };
-    let degradedBy: SekishoError | undefined;
-    const [lexical, dense] = await Promise.all([
-      weight < 1 ? lexicalLeg() : [],
-      weight > 0
-        ? denseLeg().catch((thrown: unknown) => {
-            degradedBy = upstreamFailure(thrown);
-            return [];
-          })
-        : [],
-    ]);
-    stopIfLeft(request.signal);
-
-    const denseWeight = degradedBy === undefined ? weight : 0;
-    const fused = await timed('fuseMs', () => fuse(lexical, dense, { denseWeight, limit: search.limit }));
-    const hits = await timed('hydrateMs', () =>
-      showable(deps, { tenantId: principal.tenantId, collection: collection.name }, fused, topK),
-    );
     stopIfLeft(request.signal);
     timings.totalMs = clock.monotonicMs() - startedMs;
-    return degradedBy === undefined ? { hits, timings } : { hits, timings, degradedBy };
+    const { hits, record, degradedBy } = outcome;
+    return { hits, timings, record, ...(degradedBy !== undefined && { degradedBy }) };
   };
 }
 
-/** The best `topK` whose documents may be shown; the next candidates step in for those that may not. */
-async function showable(
-  deps: Pick<RetrieveDeps, 'documents'>,
-  place: { tenantId: TenantId; collection: CollectionName },
-  fused: readonly FusedHit[],
-  topK: number,
-): Promise<Hit[]> {
-  const hits: Hit[] = [];
-  for (let from = 0; from < fused.length && hits.length < topK;) {
-    const candidates = fused.slice(from, from + topK - hits.length);
-    from += candidates.length;
-    const spans = candidates.map(({ hit: { documentId, chunkId, start, end } }) => ({
-      documentId,
-      chunkId,
-      start,
-      end,
-    }));
-    const live = await deps.documents.hydrate(place.tenantId, place.collection, spans);
-    candidates.forEach(({ hit, score, explain }, i) => {
-      const span = live[i];
-      if (span === undefined) return;
-      const { documentId, chunkId, start, end, headingPath } = hit;
-      const { title, content, metadata } = span;
-      hits.push({ documentId, chunkId, start, end, headingPath, score, explain, title, content, metadata });
-    });
+interface SearchContext {
+  request: RetrieveRequest;
+  plan: SearchPlan;
+  place: ReadPlace;
+  timed: Timed<keyof RetrieveTimings>;
+}
+
+type SearchOutcome = Omit<RetrieveResult, 'timings'> & { missed: string };
+
+async function searchOnce(
+  deps: RetrieveDeps,
+  { request, plan, place, timed }: SearchContext,
+): Promise<SearchOutcome> {
+  const { documents, clock } = deps;
+  const { settings, topK } = plan;
+
+  // 2. Candidates: both legs of every query at once, fused into one order.
+  const candidates = await findCandidates(deps, request, plan, timed);
+  stopIfLeft(request.signal);
+
+  // 3. Read: the texts of the best, from the version that the index was made from.
+  const reranker = deps.rerankers(settings.reranker);
+  const weighed = settings.timeDecay !== null || settings.trust !== null ? WEIGHED_CANDIDATES : 0;
+  let next = Math.max(topK, weighed, reranker?.depth ?? 0);
+  const first = await timed('hydrateMs', () => readCandidates(documents, place, candidates.fused.slice(0, next)));
+  const missed = [...first.missed];
+  stopIfLeft(request.signal);
+
+  // 4. Order: what stands in the texts, then age and trust.
+  const ordered = await timed('rerankMs', () =>
+    orderPassages(first.read, { request, plan, candidates, reranker, clock }),
+  );
+  const passages = [...ordered.passages];
+
+  // 5. Merge: what touches in its document is one passage; the next candidates step in until there are enough.
+  const merge = settings.mergeNeighbours ? mergePassages : distinctPassages;
+  let merged = merge(passages, topK);
+  while (merged.length < topK && next < candidates.fused.length) {
+    const slice = candidates.fused.slice(next, next + topK);
+    next += slice.length;
+    const more = await timed('hydrateMs', () => readCandidates(documents, place, slice));
+    missed.push(...more.missed);
+    const floor = passages.at(-1)?.score ?? 1;
+    const late = await orderPassages(more.read, { request, plan, candidates, reranker: undefined, clock });
+    passages.push(...late.passages.map((passage) => ({ ...passage, score: Math.min(floor, passage.score) })));
+    merged = merge(passages, topK);
   }
-  return hits;
+  const whole = await timed('hydrateMs', () => readGrown(documents, place, merged));
+  const shrunk = merged.length - whole.length;
+
+  const degradedBy = candidates.degradedBy ?? ordered.degradedBy;
+  return {
+    hits: whole.map(hitOf),
+    missed: missed.join('\n') + '\n'.repeat(shrunk),
+    record: {
+      version: plan.ref.version,
+      mode: settings.mode,
+      fusion: settings.fusion,
+      denseWeight: plan.denseWeight,
+      reranker: settings.reranker.kind,
+      queries: plan.queries.map(({ text, weight }, at) => {
+        const { lexical, dense } = candidates.found[at] ?? { lexical: [], dense: [] };
+        return { text, weight, lexical: lexical.length, dense: dense.length };
+      }),
+      candidates: candidates.fused.length,
+    },
+    ...(degradedBy !== undefined && { degradedBy }),
+  };
 }
 
-function check({ query, topK }: RetrieveRequest): void {
-  if (query.trim() === '') throw wrong('query', 'it is empty');
-  if (query.length > LONGEST_QUERY) throw wrong('query', `it is longer than ${LONGEST_QUERY} characters`);
-  if (!Number.isInteger(topK) || topK < 1 || topK > MOST_HITS) throw wrong('top_k', `it must be 1 to ${MOST_HITS}`);
+function hitOf(passage: Passage & { content: string }): Hit {
+  const { documentId, chunkId, start, end, headingPath, score, explain, title, content, metadata } = passage;
+  return { documentId, chunkId, start, end, headingPath, score, explain, title, content, metadata };
 }
 
-function wrong(param: string, problem: string): SekishoError {
-  return new SekishoError('invalid_request', { values: { problem: `${param}: ${problem}` }, param });
-}
-
-/** The error, where an upstream is to blame; everything else is thrown on. */
-function upstreamFailure(thrown: unknown): SekishoError {
-  if (thrown instanceof SekishoError && thrown.fault === 'upstream') return thrown;
-  throw thrown;
+function stopwatch(clock: Clock): { timings: RetrieveTimings; timed: Timed<keyof RetrieveTimings> } {
+  const timings: RetrieveTimings = {
+    analyseMs: 0,
+    embedMs: 0,
+    lexicalMs: 0,
+    denseMs: 0,
+    fuseMs: 0,
+    hydrateMs: 0,
+    rerankMs: 0,
+    totalMs: 0,
+  };
+  const timed = async <T>(step: keyof RetrieveTimings, work: () => T | Promise<T>): Promise<T> => {
+    const fromMs = clock.monotonicMs();
+    try {
+      return await work();
+    } finally {
+      timings[step] += clock.monotonicMs() - fromMs;
+    }
+  };
+  return { timings, timed };
 }
 
 function stopIfLeft(signal: AbortSignal): void {
