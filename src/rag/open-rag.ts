@@ -12,6 +12,10 @@ import { createCollections, type Collections } from './collections.ts';
 import { createDocuments, type Documents } from './documents.ts';
 import { createForgetAnswers } from './forget-answers.ts';
 import { createIngest, type Ingest } from './ingest/ingest-documents.ts';
+import { createIngestFiles, type IngestFiles } from './ingest/ingest-files.ts';
+import { createParseFile } from './ingest/parse/parse-file.ts';
+import { createParsePool } from './ingest/parse/parse-pool.ts';
+import type { TextThreads } from './ingest/text-threads.ts';
 import { createEmbedQuery } from './retrieve/embed-query.ts';
 import { createRetrieve, type Retrieve } from './retrieve/retrieve.ts';
 
@@ -22,6 +26,8 @@ export interface RagDeps {
   cache: Pick<CacheAdmin, 'invalidate'>;
   analyser: TextAnalyser;
   encoder: StaticTextEncoder;
+  /** Where bulk is cut and tokenised; on the event loop where there is none. */
+  threads?: Pick<TextThreads, 'prepare'>;
   clock: Clock;
   /** Model for new collections, and what identifies each embedding model for good. */
   embeddingRoute: string;
@@ -40,6 +46,7 @@ export interface Rag {
   collections: Collections;
   documents: Documents;
   ingest: Ingest;
+  ingestFiles: IngestFiles;
   retrieve: Retrieve;
   answerQuestion: AnswerQuestion;
   answerAsChat: AnswerAsChat;
@@ -57,6 +64,7 @@ export function openRag(deps: RagDeps): Rag {
     analyser,
     gateway,
     countTokens: (text) => encoder.countTokens(text),
+    ...(deps.threads && { threads: deps.threads }),
     embeddingRoute: deps.embeddingRoute,
     fingerprintOf: deps.fingerprintOf,
     onDocumentsChanged: createForgetAnswers({ cache: deps.cache, onProblem: deps.onNotForgotten }),
@@ -80,5 +88,6 @@ export function openRag(deps: RagDeps): Rag {
     onAnswered: deps.onAnswered,
   });
   const answerAsChat = createAnswerAsChat({ answerQuestion, mayUse: deps.mayUse });
-  return { collections, documents, ingest, retrieve, answerQuestion, answerAsChat };
+  const ingestFiles = createIngestFiles({ ingest, documents, parseFile: createParseFile(createParsePool()) });
+  return { collections, documents, ingest, ingestFiles, retrieve, answerQuestion, answerAsChat };
 }
