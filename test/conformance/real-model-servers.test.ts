@@ -166,10 +166,15 @@ describe.skipIf(!llamaAvailable)(`llama.cpp behind the openai and anthropic dial
       stop.abort();
       break;
     }
-    await eventually('the slot is free', async () => {
-      const slots: unknown = await (await fetch(`${llama.url}/slots`)).json();
-      return Array.isArray(slots) && slots.every((slot: { is_processing?: boolean }) => slot.is_processing === false);
-    });
+    await eventually(
+      'the slot is free',
+      async () => {
+        const slots: unknown = await (await fetch(`${llama.url}/slots`)).json();
+        return Array.isArray(slots) && slots.every((slot: { is_processing?: boolean }) => slot.is_processing === false);
+        // The whole answer would take seconds.
+      },
+      500,
+    );
   });
 });
 

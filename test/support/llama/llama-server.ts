@@ -11,7 +11,10 @@ export const llamaMissing = llamaAvailable
   ? ''
   : ' (skipped: SEKISHO_TEST_LLAMA_SERVER and SEKISHO_TEST_LLAMA_MODEL name no server and model)';
 
-/** A real llama.cpp server, in a process of its own. */
+/**
+ * A real llama.cpp server, in a process of its own. Its source comes from PyPI (the sdist of llama-cpp-python holds
+ * llama.cpp whole; `cmake --build … --target llama-server`), a model of random weights from tiny_model.py.
+ */
 export async function startLlamaServer(): Promise<{ url: string; stop(): Promise<void> }> {
   const port = await freePort();
   const words = ['--host', '127.0.0.1', '--port', String(port), '-m', MODEL, '-c', '2048', '-t', '1', '--jinja'];
