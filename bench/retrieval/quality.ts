@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import { figuresOf, meanOf } from './metrics.ts';
 import type { Figures } from './metrics.ts';
 import { makeSearchable } from './searchable.ts';
-import type { Searchable } from './searchable.ts';
+import type { Searchable, TriedRequest } from './searchable.ts';
 import { crossLingualSet, hasData, retrievalSets } from './sets.ts';
 import type { RetrievalSet } from './sets.ts';
 
 const DEPTH = 100;
-const SYSTEMS: [name: string, denseWeight: number | undefined][] = [
-  ['BM25', 0],
-  ['dense', 1],
-  ['hybrid', undefined],
+/** The parts of the product, and last the product as it is where nothing is chosen. */
+const SYSTEMS: [name: string, tried: TriedRequest][] = [
+  ['BM25', { mode: 'lexical', rerank: 'off' }],
+  ['dense', { mode: 'dense', rerank: 'off' }],
+  ['hybrid', { rerank: 'off' }],
+  ['product', {}],
 ];
 
 interface Row {
@@ -28,7 +30,10 @@ async function main(): Promise<void> {
     return;
   }
   const rows: Row[] = [];
-  for (const set of [...(await retrievalSets()), await crossLingualSet()]) rows.push(...(await measure(set)));
+  const wanted = Bun.argv.slice(2);
+  for (const set of [...(await retrievalSets()), await crossLingualSet()]) {
+    if (wanted.length === 0 || wanted.includes(set.name)) rows.push(...(await measure(set)));
+  }
   const results = join(import.meta.dir, 'results');
   await mkdir(results, { recursive: true });
   await Bun.write(join(results, 'quality.json'), JSON.stringify(rows, null, 1));
@@ -45,8 +50,8 @@ async function main(): Promise<void> {
 async function measure(set: RetrievalSet): Promise<Row[]> {
   const searchable: Searchable = await makeSearchable(set.name, set.corpus);
   const rows: Row[] = [];
-  for (const [system, denseWeight] of SYSTEMS) {
-    const search = searchable.retrieval(denseWeight);
+  for (const [system, tried] of SYSTEMS) {
+    const search = searchable.retrieval(tried);
     const figures: Figures[] = [];
     for (const question of set.questions) {
       const { hits } = await search(question.text, DEPTH);

@@ -6,14 +6,16 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { migrate } from '../../src/migrate.ts';
 import { createStaticEncoder } from '../../src/nlp/embed/static-encoder.ts';
 import type { StaticEncoder } from '../../src/nlp/embed/static-encoder.ts';
+import { createTokenMatch } from '../../src/nlp/embed/token-match.ts';
 import { createTextAnalyser } from '../../src/nlp/text-analyser.ts';
 import type { ChunkIndex, IndexRef } from '../../src/ports/chunk-index.ts';
 import { createCollections } from '../../src/rag/collections.ts';
 import { createDocuments } from '../../src/rag/documents.ts';
 import { createIngest } from '../../src/rag/ingest/ingest-documents.ts';
 import { createEmbedQuery } from '../../src/rag/retrieve/embed-query.ts';
+import { createRerankers } from '../../src/rag/retrieve/rerank/rerankers.ts';
 import { createRetrieve } from '../../src/rag/retrieve/retrieve.ts';
-import type { RetrieveResult } from '../../src/rag/retrieve/retrieve.ts';
+import type { RetrieveRequest, RetrieveResult } from '../../src/rag/retrieve/retrieve.ts';
 import { ragMigrations } from '../../src/rag/schema.ts';
 import { DEFAULT_TENANT } from '../../src/spec/ids.ts';
 import type { Principal } from '../../src/spec/principal.ts';
@@ -34,6 +36,8 @@ const PRINCIPAL: Principal = {
   limits: {},
 };
 
+export type TriedRequest = Pick<RetrieveRequest, 'mode' | 'rerank' | 'settings'>;
+
 /** A corpus as the product keeps it: real ingest, real stores, real retrieval; only the gateway is cut short. */
 export interface Searchable {
   index: ChunkIndex;
@@ -42,8 +46,8 @@ export interface Searchable {
   chunks: number;
   indexMs: number;
   add(rows: readonly CorpusRow[]): Promise<void>;
-  /** Retrieval with a dense weight; undefined means the product's own. */
-  retrieval(denseWeight?: number): (query: string, topK: number) => Promise<RetrieveResult>;
+  /** Retrieval as the product does it where nothing is chosen, or with a part of the request that is tried. */
+  retrieval(tried?: TriedRequest): (query: string, topK: number) => Promise<RetrieveResult>;
   close(): Promise<void>;
 }
 
@@ -61,7 +65,10 @@ export async function makeSearchable(name: string, corpus: Iterable<CorpusRow>):
   const encoder = createStaticEncoder(await Bun.file(MODEL).bytes());
   const collections = createCollections({ database, clock });
   const documents = createDocuments({ database, clock });
-  const gateway = { embed: async (call: EmbedCall): Promise<EmbedOutcome> => embedded(call, encoder) };
+  const gateway = {
+    embed: async (call: EmbedCall): Promise<EmbedOutcome> => embedded(call, encoder),
+    rerank: () => Promise.reject(new Error('the bench reranks without a model')),
+  };
   const ingest = createIngest({
     collections,
     documents,
@@ -108,17 +115,12 @@ export async function makeSearchable(name: string, corpus: Iterable<CorpusRow>):
     async add(rows) {
       await add(rows);
     },
-    retrieval(denseWeight) {
-      const weighted = {
-        get: async (tenantId: typeof DEFAULT_TENANT, wanted: string) => {
-          const collection = await collections.get(tenantId, wanted);
-          return collection && { ...collection, denseWeight: denseWeight ?? collection.denseWeight };
-        },
-      };
+    retrieval(tried = {}) {
       const embedQuery = createEmbedQuery({ gateway });
-      const retrieve = createRetrieve({ index, analyser, clock, embedQuery, collections: weighted, documents });
+      const rerankers = createRerankers({ analyser, encoder, matchTokens: createTokenMatch(encoder), gateway });
+      const retrieve = createRetrieve({ index, analyser, clock, embedQuery, collections, documents, rerankers });
       return (query, topK) =>
-        retrieve({ principal: PRINCIPAL, collection: name, query, topK, signal, requestId: 'req_bench' });
+        retrieve({ ...tried, principal: PRINCIPAL, collection: name, query, topK, signal, requestId: 'req_bench' });
     },
     async close() {
       await index.close();

@@ -2,10 +2,15 @@ import type { CacheAdmin } from '../gateway/cache/cache-admin.ts';
 import type { ModelCall, ModelGateway } from '../gateway/model-call.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ChunkIndex } from '../ports/chunk-index.ts';
+import type { CacheStore } from '../ports/cache-store.ts';
 import type { Database } from '../ports/database.ts';
-import type { StaticTextEncoder, TextAnalyser } from '../ports/text-analyser.ts';
+import { createTokenMatch } from '../nlp/embed/token-match.ts';
+import type { StaticTextEncoder, TextAnalyser, TokenTable } from '../ports/text-analyser.ts';
 import type { SekishoError } from '../spec/errors.ts';
 import type { RequestId } from '../spec/ids.ts';
+import { createAnswerAgain } from './answer/cache/answer-again.ts';
+import { createKeptAnswers } from './answer/cache/kept-answers.ts';
+import type { CountTokens } from './answer/pack-passages.ts';
 import { createAnswerAsChat, type AnswerAsChat } from './answer-as-chat.ts';
 import { createAnswerQuestion, type AnswerQuestion, type AnswerQuestionDeps } from './answer-question.ts';
 import { createCollections, type Collections } from './collections.ts';
@@ -17,15 +22,18 @@ import { createParseFile } from './ingest/parse/parse-file.ts';
 import { createParsePool } from './ingest/parse/parse-pool.ts';
 import type { TextThreads } from './ingest/text-threads.ts';
 import { createEmbedQuery } from './retrieve/embed-query.ts';
+import { createRerankers } from './retrieve/rerank/rerankers.ts';
 import { createRetrieve, type Retrieve } from './retrieve/retrieve.ts';
 
 export interface RagDeps {
   database: Database;
   index: ChunkIndex;
-  gateway: Pick<ModelGateway, 'chat' | 'embed' | 'rerank'>;
-  cache: Pick<CacheAdmin, 'invalidate'>;
+  gateway: ModelGateway;
+  cache: CacheAdmin;
+  /** Answers to questions are kept beside those of models. */
+  keepAnswers: { memoryBytes: number; shared?: CacheStore };
   analyser: TextAnalyser;
-  encoder: StaticTextEncoder;
+  encoder: StaticTextEncoder & TokenTable;
   /** Where bulk is cut and tokenised; on the event loop where there is none. */
   threads?: Pick<TextThreads, 'prepare'>;
   clock: Clock;
@@ -36,6 +44,8 @@ export interface RagDeps {
   answerRoute: string;
   /** Whether a chat call may use the collection that its route names; throws where it may not. */
   mayUse: (call: ModelCall) => void;
+  countTokens: CountTokens;
+  canaryOf: AnswerQuestionDeps['canaryOf'];
   onAnswered: AnswerQuestionDeps['onAnswered'];
   onDocumentFailed: (requestId: RequestId, error: SekishoError) => void;
   /** Kept answers that used changed documents could not be forgotten everywhere. */
@@ -50,6 +60,8 @@ export interface Rag {
   retrieve: Retrieve;
   answerQuestion: AnswerQuestion;
   answerAsChat: AnswerAsChat;
+  /** The caches that were given, and the one of answers to questions. */
+  cache: CacheAdmin;
 }
 
 /** Puts the rooms of documents and answers together. */
@@ -57,6 +69,8 @@ export function openRag(deps: RagDeps): Rag {
   const { database, index, gateway, analyser, encoder, clock } = deps;
   const collections = createCollections({ database, clock });
   const documents = createDocuments({ database, clock });
+  const kept = createKeptAnswers({ ...deps.keepAnswers, clock });
+  const cache = cacheWith(deps.cache, kept);
   const ingest = createIngest({
     collections,
     documents,
@@ -67,7 +81,7 @@ export function openRag(deps: RagDeps): Rag {
     ...(deps.threads && { threads: deps.threads }),
     embeddingRoute: deps.embeddingRoute,
     fingerprintOf: deps.fingerprintOf,
-    onDocumentsChanged: createForgetAnswers({ cache: deps.cache, onProblem: deps.onNotForgotten }),
+    onDocumentsChanged: createForgetAnswers({ cache, onProblem: deps.onNotForgotten }),
     onFailed: deps.onDocumentFailed,
   });
   const retrieve = createRetrieve({
@@ -76,18 +90,55 @@ export function openRag(deps: RagDeps): Rag {
     embedQuery: createEmbedQuery({ gateway }),
     collections,
     documents,
+    rerankers: createRerankers({ analyser, encoder, matchTokens: createTokenMatch(encoder), gateway }),
     clock,
   });
-  const answerQuestion = createAnswerQuestion({
-    gateway,
-    retrieve,
-    analyser,
-    encoder,
+  const { answerRoute, onAnswered } = deps;
+  const answerQuestion = createAnswerAgain({
+    answerQuestion: createAnswerQuestion({
+      gateway,
+      retrieve,
+      collections,
+      analyser,
+      encoder,
+      clock,
+      answerRoute,
+      countTokens: deps.countTokens,
+      canaryOf: deps.canaryOf,
+      onAnswered,
+    }),
+    kept,
+    collections,
+    documents,
+    modelsOf: ({ principal }, route) => {
+      const found = gateway.routes({ ...principal, allowedRoutes: [] }).find(({ name }) => name === route);
+      return found?.targets.map(({ name }) => name) ?? [];
+    },
+    answerRoute,
     clock,
-    answerRoute: deps.answerRoute,
-    onAnswered: deps.onAnswered,
+    onAnswered,
   });
   const answerAsChat = createAnswerAsChat({ answerQuestion, mayUse: deps.mayUse });
   const ingestFiles = createIngestFiles({ ingest, documents, parseFile: createParseFile(createParsePool()) });
-  return { collections, documents, ingest, ingestFiles, retrieve, answerQuestion, answerAsChat };
+  return { collections, documents, ingest, ingestFiles, retrieve, answerQuestion, answerAsChat, cache };
+}
+
+/** Caches of a tenant, forgotten together. */
+function cacheWith(cache: CacheAdmin, kept: Pick<CacheAdmin, 'invalidate'>): CacheAdmin {
+  return {
+    stats: cache.stats,
+    invalidate: async (tenantId, selection) => {
+      // Both forget, whatever becomes of the other.
+      const removed = await Promise.allSettled([
+        cache.invalidate(tenantId, selection),
+        kept.invalidate(tenantId, selection),
+      ]);
+      let count = 0;
+      for (const each of removed) {
+        if (each.status === 'rejected') throw each.reason;
+        count += each.value;
+      }
+      return count;
+    },
+  };
 }

@@ -21,10 +21,32 @@ export interface HitExplain {
   lexical?: LegExplain;
   dense?: LegExplain;
   fused: number;
+  /** Where several queries were searched: what each that found the hit made of it. `fused` is over all of them. */
+  queries?: QueryExplain[];
+  rerank?: RerankExplain;
+  /** What the score was multiplied with. */
+  factors?: { timeDecay?: number; trust?: number };
+  /** Chunks that are handed on as this one passage, in the order of the text. */
+  chunks?: string[];
 }
 export interface LegExplain {
   rank: number;
   raw: number;
   normalised: number;
   weight: number;
+}
+export interface QueryExplain {
+  query: string;
+  weight: number;
+  lexical?: LegExplain;
+  dense?: LegExplain;
+  fused: number;
+}
+/** What the reranker changed. Ranks count from 1. */
+export interface RerankExplain {
+  kind: string;
+  /** The reranker's own score. */
+  raw: number;
+  rankBefore: number;
+  rankAfter: number;
 }

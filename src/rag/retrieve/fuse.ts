@@ -15,6 +15,9 @@ export const DEFAULT_DENSE_WEIGHT = 0.15;
 /** The best BM25 score of an ordinary question, at which the dense leg has exactly its share. */
 const USUAL_BEST_LEXICAL = 30;
 
+/** How much a rank below the first costs; the constant of the paper. */
+const RANK_OFFSET = 60;
+
 /**
  * Convex combination of both legs, after Bruch, Gai and Ingber, "An Analysis of Fusion Functions for Hybrid
  * Retrieval" (2023): each leg normalised to 0..1, then (1 - w) * lexical + w * dense.
@@ -53,7 +56,43 @@ export function fuse(
     if (inDense !== undefined) explain.dense = inDense;
     fused.set(hit.chunkId, { hit, score, explain });
   }
-  return [...fused.values()].sort((a, b) => b.score - a.score || (a.hit.chunkId < b.hit.chunkId ? -1 : 1));
+  return [...fused.values()].sort(byScore);
+}
+
+/**
+ * Reciprocal rank fusion, after Cormack, Clarke and Büttcher (2009): a hit is worth 1 / (60 + rank) in each leg, times
+ * the leg's share; here times 61, so that the first of both legs scores 1. A leg that does not have a hit gives nothing.
+ *
+ * @param denseWeight 0 (lexical alone) to 1 (dense alone)
+ */
+export function fuseByRank(lexical: readonly IndexHit[], dense: readonly IndexHit[], denseWeight: number): FusedHit[] {
+  const fused = new Map<string, FusedHit>();
+  const add = (leg: 'lexical' | 'dense', hits: readonly IndexHit[], weight: number): void => {
+    hits.forEach((hit, i) => {
+      const normalised = (RANK_OFFSET + 1) / (RANK_OFFSET + i + 1);
+      const entry = fused.get(hit.chunkId) ?? { hit, score: 0, explain: { fused: 0 } };
+      entry.score += weight * normalised;
+      entry.explain.fused = entry.score;
+      entry.explain[leg] = { rank: i + 1, raw: hit.score, normalised, weight };
+      fused.set(hit.chunkId, entry);
+    });
+  };
+  add('lexical', lexical, 1 - denseWeight);
+  add('dense', dense, denseWeight);
+  return [...fused.values()].sort(byScore);
+}
+
+/**
+ * What the whole range of a convex score is worth in points of BM25: with it, what has been measured in such points
+ * can be added to a fused score.
+ */
+export function pointsOf(bestLexical: number, denseWeight: number): number {
+  const share = Math.min(denseWeight, DEFAULT_DENSE_WEIGHT);
+  return Math.max(0, bestLexical) + (share * USUAL_BEST_LEXICAL) / (1 - share);
+}
+
+function byScore(a: FusedHit, b: FusedHit): number {
+  return b.score - a.score || (a.hit.chunkId < b.hit.chunkId ? -1 : 1);
 }
 
 interface PlacedLeg {

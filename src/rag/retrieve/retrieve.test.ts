@@ -87,6 +87,7 @@ describe('retrieve', () => {
       analyser,
       clock: systemClock,
       embedQuery: async ({ text }) => topicVector(text),
+      rerankers: () => undefined,
       collections: {
         get: async (_, name) => (name === 'manual' ? { name, version: 1, embeddingRoute: 'topics' } : undefined),
       },

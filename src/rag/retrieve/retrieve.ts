@@ -98,10 +98,7 @@ interface SearchContext {
 
 type SearchOutcome = Omit<RetrieveResult, 'timings'> & { missed: string };
 
-async function searchOnce(
-  deps: RetrieveDeps,
-  { request, plan, place, timed }: SearchContext,
-): Promise<SearchOutcome> {
+async function searchOnce(deps: RetrieveDeps, { request, plan, place, timed }: SearchContext): Promise<SearchOutcome> {
   const { documents, clock } = deps;
   const { settings, topK } = plan;
 
