@@ -7,12 +7,15 @@ import { migrate } from '../../src/migrate.ts';
 import { createTextAnalyser } from '../../src/nlp/text-analyser.ts';
 import type { ChunkIndex, IndexHit, IndexRef } from '../../src/ports/chunk-index.ts';
 import type { Database } from '../../src/ports/database.ts';
-import { createCollections } from '../../src/rag/collections.ts';
+import { createCollections, indexRefOf } from '../../src/rag/collections.ts';
 import { createDocuments, type Place } from '../../src/rag/documents.ts';
 import type { OnDocumentsChanged } from '../../src/rag/forget-answers.ts';
 import type { NewDocument } from '../../src/rag/ingest/accept-document.ts';
 import { createIngest, type IngestOutcome } from '../../src/rag/ingest/ingest-documents.ts';
+import { createInTurn } from '../../src/rag/ingest/serial.ts';
 import { ragMigrations } from '../../src/rag/schema.ts';
+import { createIndexVersions } from '../../src/rag/versions/index-versions.ts';
+import { createVersions, type BeforeSwap } from '../../src/rag/versions/versions.ts';
 import { DEFAULT_TENANT, newId } from '../../src/spec/ids.ts';
 import type { Principal } from '../../src/spec/principal.ts';
 import { noUsage } from '../../src/spec/usage.ts';
@@ -38,6 +41,9 @@ export interface StageOptions {
   wrapIndex?: (index: ChunkIndex) => ChunkIndex;
   fingerprint?: string;
   onDocumentsChanged?: OnDocumentsChanged;
+  beforeSwap?: BeforeSwap;
+  /** Without it, a collection whose index was made otherwise is refused. */
+  upgrades?: 'upgrades';
 }
 
 /** A folder in which one ingest after the other can work, as processes follow each other. */
@@ -57,12 +63,13 @@ export async function openStage() {
     };
     const documents = createDocuments(over);
     const collections = createCollections(over);
-    const ingest = createIngest({
+    const deps = {
       collections,
       documents,
       index: over.index,
       analyser,
-      countTokens: (text) => Math.ceil(text.length / 4),
+      countTokens: (text: string) => Math.ceil(text.length / 4),
+      inTurn: createInTurn(),
       embeddingRoute: 'toy',
       fingerprintOf: () => options.fingerprint ?? 'toy@1',
       onDocumentsChanged: options.onDocumentsChanged ?? (() => Promise.resolve()),
@@ -75,9 +82,9 @@ export async function openStage() {
               requestId,
               route,
               target: 'toy',
-              wire: 'static',
+              wire: 'static' as const,
               attempts: 1,
-              cache: 'miss',
+              cache: 'miss' as const,
               limits: [],
               overheadMs: () => 0,
               costMicros: 0,
@@ -86,7 +93,13 @@ export async function openStage() {
           };
         },
       },
+    };
+    const versions = createVersions({
+      ...deps,
+      versions: createIndexVersions(over),
+      ...(options.beforeSwap && { beforeSwap: options.beforeSwap }),
     });
+    const ingest = createIngest({ ...deps, ...(options.upgrades && { upgrade: versions.upgrade }) });
     const send = (sent: readonly NewDocument[], signal = new AbortController().signal): Promise<IngestOutcome> =>
       ingest.index({
         principal: PRINCIPAL,
@@ -95,17 +108,19 @@ export async function openStage() {
         signal,
         requestId: newId('req'),
       });
-    return { ingest, documents, collections, send };
+    return { ingest, documents, collections, versions, send };
   }
 
-  const { documents } = startIngest();
+  const { documents, collections } = startIngest();
   return {
     database,
     index,
     startIngest,
     /** What a question with this word finds, as `document: text of the span`. */
     find: async (word: string): Promise<string[]> => {
-      const hits: IndexHit[] = await index.searchLexical(REF, analyser.terms(word), { limit: 100 });
+      const live = await collections.get(PLACE.tenantId, PLACE.collection);
+      const ref = live === undefined ? REF : indexRefOf(live);
+      const hits: IndexHit[] = await index.searchLexical(ref, analyser.terms(word), { limit: 100 });
       const spans = await documents.hydrate(PLACE.tenantId, PLACE.collection, hits);
       return hits
         .flatMap((hit, at) => (spans[at] === undefined ? [] : [`${hit.documentId}: ${spans[at].content}`]))

@@ -1,18 +1,20 @@
-import type { ChunkIndex, IndexRef } from '../../ports/chunk-index.ts';
+import type { ChunkIndex } from '../../ports/chunk-index.ts';
+import { defaultCollectionSettings } from '../../spec/collection.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import { newId, type CollectionName, type DocumentId, type RequestId, type TenantId } from '../../spec/ids.ts';
+import { newId, type CollectionName, type DocumentId, type RequestId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
 import { indexRefOf, type Collection, type Collections } from '../collections.ts';
 import type { Documents, PendingDocument, Place } from '../documents.ts';
+import { processPrincipal } from '../process-principal.ts';
+import { indexFingerprint } from '../versions/index-fingerprint.ts';
 import { acceptDocument, type NewDocument } from './accept-document.ts';
-import { CHUNKER_ID } from './chunk.ts';
 import {
   createIndexDocuments,
   type FailedDocument,
   type IndexDocumentsDeps,
   type IndexWork,
 } from './index-documents.ts';
-import { createSerial } from './serial.ts';
+import { createInTurn, type InTurn } from './serial.ts';
 
 export interface IngestRequest {
   principal: Principal;
@@ -42,8 +44,13 @@ export interface Ingest {
   /** Deletes documents with everything made from them. @throws SekishoError document_not_found for an unknown one. */
   remove(place: Place, ids: readonly DocumentId[]): Promise<void>;
   removeCollection(place: Place): Promise<void>;
-  /** Finishes what an earlier process accepted: pending versions and deletions. */
+  /**
+   * Finishes what an earlier process accepted: pending versions and deletions. Where the index is not what this
+   * software makes, pending versions wait for the one that is.
+   */
   resume(signal: AbortSignal): Promise<{ indexed: number; failed: number; deleted: number }>;
+  /** The same for one collection: to be called when its index has been replaced. */
+  resumeCollection(place: Place, signal: AbortSignal): Promise<{ indexed: number; failed: number; deleted: number }>;
   /** Compares documents and index: ids that only one of them knows. Both lists are empty in a sound collection. */
   check(place: Place): Promise<{ orphans: DocumentId[]; missing: DocumentId[] }>;
 }
@@ -55,6 +62,10 @@ export interface IngestDeps extends IndexDocumentsDeps {
   /** Model for new collections, and what identifies each embedding model for good. */
   embeddingRoute: string;
   fingerprintOf: (embeddingRoute: string) => string;
+  /** Runs work of one collection one after the other; shared with everything else that writes to collections. */
+  inTurn?: InTurn;
+  /** Brings an index that was made otherwise up to what the software makes; without it such a collection is refused. */
+  upgrade?: (place: Place, signal: AbortSignal) => Promise<void>;
 }
 
 /** Most documents and code units of text per transaction in which they are accepted, and per page of a resume. */
@@ -69,15 +80,30 @@ export function createIngest(deps: IngestDeps): Ingest {
   const { collections, documents, index } = deps;
   const indexDocuments = createIndexDocuments(deps);
   // Two writers of one collection would publish one version and index the other.
-  const serial = createSerial();
-  const inTurn = <T>(place: Place, work: () => Promise<T>): Promise<T> =>
-    serial(`${place.tenantId}\n${place.collection}`, work);
+  const inTurn = deps.inTurn ?? createInTurn();
+  const isOutdated = ({ settings, fingerprint }: Collection): boolean =>
+    indexFingerprint(deps, settings.index) !== fingerprint;
 
   async function ensureCollection({ tenantId, collection: name }: Place): Promise<Collection> {
     const existing = await collections.get(tenantId, name);
-    const embeddingRoute = existing?.embeddingRoute ?? deps.embeddingRoute;
-    const fingerprint = `${deps.fingerprintOf(embeddingRoute)} ${deps.analyser.id} ${CHUNKER_ID}`;
-    return collections.ensure({ tenantId, name, embeddingRoute, fingerprint });
+    const index = existing?.settings.index ?? defaultCollectionSettings(deps.embeddingRoute).index;
+    const fingerprint = indexFingerprint(deps, index);
+    return collections.ensure({ tenantId, name, embeddingRoute: index.embeddingRoute, fingerprint });
+  }
+
+  /**
+   * Does the work in the collection's turn, once its index is what the software makes. To make it so needs turns of
+   * its own, so the work's turn is given back for it.
+   */
+  async function inTurnUpgraded<T>(place: Place, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const done = await inTurn(place, async () => {
+        const existing = deps.upgrade && (await collections.get(place.tenantId, place.collection));
+        return existing !== undefined && isOutdated(existing) ? undefined : { result: await work() };
+      });
+      if (done !== undefined) return done.result;
+      await deps.upgrade?.(place, signal);
+    }
   }
 
   /** Stores what is new or changed, and tells which of it has never been in the index. */
@@ -98,23 +124,26 @@ export function createIngest(deps: IngestDeps): Ingest {
     };
   }
 
-  async function removeNow(place: Place, ref: IndexRef, ids: readonly DocumentId[]): Promise<void> {
-    await index.replace(ref, ids, [], false);
+  /** Out of every index of the collection, whichever is live one day. */
+  async function removeNow(place: Place, collection: Collection, ids: readonly DocumentId[]): Promise<void> {
+    for (const ref of await collections.indexRefs(collection)) await index.replace(ref, ids, [], false);
     await deps.onDocumentsChanged(place.tenantId, place.collection, ids);
     await documents.remove(place, ids);
   }
 
-  async function dropNow(place: Place, ref: IndexRef): Promise<void> {
-    await index.drop(ref);
+  async function dropNow(place: Place, collection: Collection): Promise<void> {
+    for (const ref of await collections.indexRefs(collection)) await index.drop(ref);
     await deps.onDocumentsChanged(place.tenantId, place.collection, 'all');
     await collections.forget(place.tenantId, place.collection);
   }
 
   async function resumeIn(place: Place, collection: Collection, signal: AbortSignal) {
     const gone = await documents.deleting(place);
-    if (gone.length > 0) await removeNow(place, indexRefOf(collection), gone);
+    if (gone.length > 0) await removeNow(place, collection, gone);
     const told = { indexed: 0, failed: 0, deleted: gone.length };
-    const origin = { principal: ownPrincipal(place.tenantId), requestId: newId('req'), signal };
+    // What waits to be indexed waits for an index that is made as this software would; see Versions.resume.
+    if (isOutdated(collection)) return told;
+    const origin = { principal: processPrincipal(place.tenantId), requestId: newId('req'), signal };
     for (let after = ''; ;) {
       const page = await documents.pending(place, { after, ...PAGE });
       if (page.length === 0) return told;
@@ -126,12 +155,18 @@ export function createIngest(deps: IngestDeps): Ingest {
     }
   }
 
+  const resumeCollection: Ingest['resumeCollection'] = (place, signal) =>
+    inTurn(place, async () => {
+      const collection = await collections.get(place.tenantId, place.collection);
+      return collection === undefined ? { indexed: 0, failed: 0, deleted: 0 } : resumeIn(place, collection, signal);
+    });
+
   return {
     index: async (request) => {
       const place: Place = { tenantId: request.principal.tenantId, collection: request.collection };
       const incoming = request.documents.map(acceptDocument);
       refuseRepeated(incoming);
-      return inTurn(place, async () => {
+      return inTurnUpgraded(place, request.signal, async () => {
         const collection = await ensureCollection(place);
         const { fresh, rest } = await accept(place, incoming, request.signal);
         const total = fresh.length + rest.length;
@@ -168,34 +203,32 @@ export function createIngest(deps: IngestDeps): Ingest {
           const values = { collection: place.collection, document: (ids[0] ?? '').slice(0, 200) };
           throw new SekishoError('document_not_found', { values });
         }
-        await removeNow(place, indexRefOf(collection), ids);
+        await removeNow(place, collection, ids);
       }),
 
     removeCollection: (place) =>
       inTurn(place, async () => {
         const collection = await collections.require(place.tenantId, place.collection);
         await collections.markDeleting(place.tenantId, place.collection);
-        await dropNow(place, indexRefOf(collection));
+        await dropNow(place, collection);
       }),
 
     resume: async (signal) => {
       const told = { indexed: 0, failed: 0, deleted: 0 };
       for (const gone of await collections.unfinishedDeletions()) {
         const place = { tenantId: gone.tenantId, collection: gone.name };
-        await inTurn(place, () => dropNow(place, indexRefOf(gone)));
+        await inTurn(place, () => dropNow(place, gone));
       }
       for (const place of await documents.unfinishedPlaces()) {
-        await inTurn(place, async () => {
-          const collection = await collections.get(place.tenantId, place.collection);
-          if (collection === undefined) return;
-          const { indexed, failed, deleted } = await resumeIn(place, collection, signal);
-          told.indexed += indexed;
-          told.failed += failed;
-          told.deleted += deleted;
-        });
+        const { indexed, failed, deleted } = await resumeCollection(place, signal);
+        told.indexed += indexed;
+        told.failed += failed;
+        told.deleted += deleted;
       }
       return told;
     },
+
+    resumeCollection,
 
     check: async (place) => {
       const collection = await collections.require(place.tenantId, place.collection);
@@ -217,6 +250,7 @@ function workOf(
     place,
     ref: indexRefOf(collection),
     embeddingRoute: collection.embeddingRoute,
+    chunker: collection.settings.index.chunker,
     // The collection decides which model embeds it, whichever routes the key may call directly.
     principal: { ...principal, allowedRoutes: [] },
     requestId,
@@ -247,9 +281,4 @@ function refuseRepeated(documents: readonly PendingDocument[]): void {
     }
     seen.add(id);
   }
-}
-
-/** The process itself, finishing what a principal of this tenant began. */
-function ownPrincipal(tenantId: TenantId): Principal {
-  return { tenantId, keyId: 'key_process', name: 'Sekisho', role: 'admin', allowedRoutes: [], limits: {} };
 }

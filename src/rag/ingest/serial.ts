@@ -12,3 +12,12 @@ export function createSerial(): <T>(key: string, work: () => Promise<T>) => Prom
     return turn;
   };
 }
+
+/** Work of one collection, one after the other. */
+export type InTurn = <T>(place: { tenantId: string; collection: string }, work: () => Promise<T>) => Promise<T>;
+
+/** Turns by collection, within this process. */
+export function createInTurn(): InTurn {
+  const serial = createSerial();
+  return ({ tenantId, collection }, work) => serial(`${tenantId}\n${collection}`, work);
+}
