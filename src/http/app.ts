@@ -3,7 +3,6 @@ import type { Keys } from '../access/keys.ts';
 import { mayUseRoute } from '../access/permissions.ts';
 import type { Ledger } from '../gateway/ledger.ts';
 import type { ModelGateway } from '../gateway/model-call.ts';
-import type { Retrieve } from '../rag/retrieve/retrieve.ts';
 import { SekishoError } from '../spec/errors.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { anthropicDialect } from './dialects/anthropic/anthropic-dialect.ts';
@@ -26,14 +25,17 @@ import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { queryRoutes, type QueryRouteDeps } from './routes/query.ts';
 import { rerankRoutes } from './routes/rerank.ts';
-import { searchRoutes } from './routes/search.ts';
+import { searchRoutes, type SearchRouteDeps } from './routes/search.ts';
+import { sourceRoutes, type SourceRouteDeps } from './routes/sources.ts';
 import { systemRoutes, type SystemRouteDeps } from './routes/system.ts';
 import { taskRoutes, type TaskRouteDeps } from './routes/tasks.ts';
 import { usageRoutes } from './routes/usage.ts';
 
 export interface HttpAppDeps extends DocumentRouteDeps {
   jobs: JobRouteDeps;
-  retrieve: Retrieve;
+  sources: SourceRouteDeps['sources'];
+  retrieve: SearchRouteDeps['retrieve'];
+  whyNot: SearchRouteDeps['whyNot'];
   answerQuestion: QueryRouteDeps['answerQuestion'];
   answerAsChat: ChatRouteDeps['answerAsChat'];
   gateway: ModelGateway;
@@ -95,6 +97,7 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.route('/', searchRoutes(deps));
   app.route('/', jobRoutes(deps.jobs));
   app.route('/', documentRoutes(deps));
+  app.route('/', sourceRoutes(deps));
   app.route('/', keyRoutes(deps));
   app.route('/', usageRoutes(deps));
   app.route('/', adminRoutes(deps.admin));

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { limitsSchema } from '../config/limits-schema.ts';
 import { priceSchema, providerSchema } from '../config/provider-schema.ts';
 import { detailedRouteSchema, targetPolicySchema } from '../config/route-schema.ts';
-import { indexRequestSchema, indexResponseSchema, searchRequestSchema } from './contract/documents.ts';
+import { indexRequestSchema, indexResponseSchema } from './contract/documents.ts';
+import {
+  searchRequestSchema,
+  searchResponseSchema,
+  whyNotRequestSchema,
+  whyNotResponseSchema,
+} from './contract/search.ts';
 import {
   cacheStatsSchema,
   invalidatedSchema,
@@ -234,6 +240,15 @@ const OPERATIONS: readonly Operation[] = [
     tag: 'Answers',
     summary: 'Passages for a question, without an answer',
     body: searchRequestSchema,
+    answer: searchResponseSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/search/why-not',
+    tag: 'Answers',
+    summary: 'Why a document is not among the passages of a question',
+    body: whyNotRequestSchema,
+    answer: whyNotResponseSchema,
   },
   {
     method: 'post',

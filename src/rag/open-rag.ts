@@ -18,12 +18,13 @@ import { createDocuments, type Documents } from './documents.ts';
 import { createForgetAnswers } from './forget-answers.ts';
 import { createIngest, type Ingest } from './ingest/ingest-documents.ts';
 import { createIngestFiles, type IngestFiles } from './ingest/ingest-files.ts';
-import { createParseFile } from './ingest/parse/parse-file.ts';
+import { createParseFile, type ParseFile } from './ingest/parse/parse-file.ts';
 import { createParsePool } from './ingest/parse/parse-pool.ts';
 import type { TextThreads } from './ingest/text-threads.ts';
 import { createEmbedQuery } from './retrieve/embed-query.ts';
 import { createRerankers } from './retrieve/rerank/rerankers.ts';
-import { createRetrieve, type Retrieve } from './retrieve/retrieve.ts';
+import { createRetrieve, type Retrieve, type RetrieveDeps } from './retrieve/retrieve.ts';
+import { createWhyNot, type ExplainAbsence } from './retrieve/why-not.ts';
 
 export interface RagDeps {
   database: Database;
@@ -57,7 +58,9 @@ export interface Rag {
   documents: Documents;
   ingest: Ingest;
   ingestFiles: IngestFiles;
+  parseFile: ParseFile;
   retrieve: Retrieve;
+  whyNot: ExplainAbsence;
   answerQuestion: AnswerQuestion;
   answerAsChat: AnswerAsChat;
   /** The caches that were given, and the one of answers to questions. */
@@ -84,7 +87,7 @@ export function openRag(deps: RagDeps): Rag {
     onDocumentsChanged: createForgetAnswers({ cache, onProblem: deps.onNotForgotten }),
     onFailed: deps.onDocumentFailed,
   });
-  const retrieve = createRetrieve({
+  const searching: RetrieveDeps = {
     index,
     analyser,
     embedQuery: createEmbedQuery({ gateway }),
@@ -92,7 +95,9 @@ export function openRag(deps: RagDeps): Rag {
     documents,
     rerankers: createRerankers({ analyser, encoder, matchTokens: createTokenMatch(encoder), gateway }),
     clock,
-  });
+  };
+  const retrieve = createRetrieve(searching);
+  const whyNot = createWhyNot({ ...searching, documents, retrieve });
   const { answerRoute, onAnswered } = deps;
   const answerQuestion = createAnswerAgain({
     answerQuestion: createAnswerQuestion({
@@ -110,17 +115,15 @@ export function openRag(deps: RagDeps): Rag {
     kept,
     collections,
     documents,
-    modelsOf: ({ principal }, route) => {
-      const found = gateway.routes({ ...principal, allowedRoutes: [] }).find(({ name }) => name === route);
-      return found?.targets.map(({ name }) => name) ?? [];
-    },
+    gateway,
     answerRoute,
     clock,
     onAnswered,
   });
   const answerAsChat = createAnswerAsChat({ answerQuestion, mayUse: deps.mayUse });
-  const ingestFiles = createIngestFiles({ ingest, documents, parseFile: createParseFile(createParsePool()) });
-  return { collections, documents, ingest, ingestFiles, retrieve, answerQuestion, answerAsChat, cache };
+  const parseFile = createParseFile(createParsePool());
+  const ingestFiles = createIngestFiles({ ingest, documents, parseFile });
+  return { collections, documents, ingest, ingestFiles, parseFile, retrieve, whyNot, answerQuestion, answerAsChat, cache };
 }
 
 /** Caches of a tenant, forgotten together. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-const collectionName = z
+/** What a collection may be called. */
+export const collectionName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, ".", "_" and "-", 64 at most, a letter or digit first');
 
@@ -34,13 +35,4 @@ export const indexResponseSchema = z.object({
   ),
   chunks: z.int(),
   processing_time: z.number().describe('Seconds.'),
-});
-
-/** Body of `POST /v1/search`. */
-export const searchRequestSchema = z.strictObject({
-  query: z.string().min(1).max(8_000),
-  collection: collectionName.default('default'),
-  top_k: z.int().min(1).max(100).default(5),
-  filters: z.record(z.string(), z.unknown()).optional(),
-  explain: z.boolean().default(false),
 });
