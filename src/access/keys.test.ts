@@ -39,6 +39,21 @@ describe('keys', () => {
     expect(`${secret} ${JSON.stringify({ secret })} ${Bun.inspect({ secret })}`).not.toContain(secret.reveal());
   });
 
+  test("groups and attributes are the principal's, as they were last changed", async () => {
+    const { keys, clock } = await setUp();
+    const attributes = { region: ['tokyo', '大阪'], 'a=b': ["it's"] };
+    const { secret, record } = await keys.create({ ...member, groups: ['sales'], attributes });
+    expect(record).toMatchObject({ groups: ['sales'], attributes });
+    expect(await keys.authenticate(secret.reveal())).toMatchObject({ groups: ['sales'], attributes });
+    await keys.update(DEFAULT_TENANT, record.id, { groups: ['hr'] });
+    expect(await keys.authenticate(secret.reveal())).toMatchObject({ groups: ['hr'], attributes });
+    await keys.update(DEFAULT_TENANT, record.id, { attributes: {} });
+    clock.now += 2_000;
+    expect(await keys.authenticate(secret.reveal())).toMatchObject({ groups: ['hr'], attributes: {} });
+    const plain = await keys.create(member);
+    expect(await keys.authenticate(plain.secret.reveal())).toMatchObject({ groups: [], attributes: {} });
+  });
+
   test('unknown, revoked and expired keys are refused alike', async () => {
     const { keys, clock } = await setUp();
     const { secret, record } = await keys.create({ ...member, expiresMs: clock.now + 10_000 });

@@ -21,6 +21,8 @@ export interface KeyRecord {
   limits: Limits;
   team: string | null;
   tags: string[];
+  groups: string[];
+  attributes: Record<string, string[]>;
   createdMs: number;
   expiresMs: number | null;
   revokedMs: number | null;
@@ -34,6 +36,8 @@ export interface NewKey {
   limits?: Limits;
   team?: string;
   tags?: readonly string[];
+  groups?: readonly string[];
+  attributes?: Readonly<Record<string, readonly string[]>>;
   expiresMs?: number;
 }
 
@@ -45,6 +49,8 @@ export interface KeyChanges {
   limits?: Limits;
   team?: string | null;
   tags?: readonly string[];
+  groups?: readonly string[];
+  attributes?: Readonly<Record<string, readonly string[]>>;
   expiresMs?: number | null;
 }
 
@@ -86,6 +92,8 @@ interface KeyRow {
   limits: string;
   team: string | null;
   tags: string | null;
+  groups_json: string | null;
+  attributes_json: string | null;
   created_ms: number;
   expires_ms: number | null;
   revoked_ms: number | null;
@@ -96,7 +104,10 @@ const FRESH_MS = 1_000;
 /** Known keys keep working for this long while the store is down. */
 const GRACE_MS = 300_000;
 const COLUMNS =
-  'id, tenant_id, name, hint, role, allowed_routes, limits, team, tags, created_ms, expires_ms, revoked_ms';
+  'id, tenant_id, name, hint, role, allowed_routes, limits, team, tags, groups_json, attributes_json, ' +
+  'created_ms, expires_ms, revoked_ms';
+/** A mark for every column and the hash. */
+const VALUES = [...COLUMNS.split(','), 'hash'].map(() => '?').join(', ');
 
 /**
  * API keys: created, listed, revoked, and turned into principals.
@@ -131,11 +142,13 @@ export function createKeys(options: { database: Database; clock: Clock; adminKey
         limits: key.limits ?? {},
         team: key.team ?? null,
         tags: [...(key.tags ?? [])],
+        groups: [...(key.groups ?? [])],
+        attributes: listsOf(key.attributes ?? {}),
         createdMs: clock.nowMs(),
         expiresMs: key.expiresMs ?? null,
         revokedMs: null,
       };
-      await database.run(`INSERT INTO api_keys (${COLUMNS}, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, [
+      await database.run(`INSERT INTO api_keys (${COLUMNS}, hash) VALUES (${VALUES})`, [
         record.id,
         record.tenantId,
         record.name,
@@ -145,6 +158,8 @@ export function createKeys(options: { database: Database; clock: Clock; adminKey
         JSON.stringify(record.limits),
         record.team,
         JSON.stringify(record.tags),
+        JSON.stringify(record.groups),
+        JSON.stringify(record.attributes),
         record.createdMs,
         record.expiresMs,
         null,
@@ -174,10 +189,13 @@ export function createKeys(options: { database: Database; clock: Clock; adminKey
         ...(changes.limits !== undefined && { limits: changes.limits }),
         ...(changes.team !== undefined && { team: changes.team }),
         ...(changes.tags !== undefined && { tags: [...changes.tags] }),
+        ...(changes.groups !== undefined && { groups: [...changes.groups] }),
+        ...(changes.attributes !== undefined && { attributes: listsOf(changes.attributes) }),
         ...(changes.expiresMs !== undefined && { expiresMs: changes.expiresMs }),
       };
       const { changes: changed } = await database.run(
-        `UPDATE api_keys SET name = ?, role = ?, allowed_routes = ?, limits = ?, team = ?, tags = ?, expires_ms = ?
+        `UPDATE api_keys SET name = ?, role = ?, allowed_routes = ?, limits = ?, team = ?, tags = ?,
+           groups_json = ?, attributes_json = ?, expires_ms = ?
          WHERE tenant_id = ? AND id = ? AND revoked_ms IS NULL`,
         [
           next.name,
@@ -186,6 +204,8 @@ export function createKeys(options: { database: Database; clock: Clock; adminKey
           JSON.stringify(next.limits),
           next.team,
           JSON.stringify(next.tags),
+          JSON.stringify(next.groups),
+          JSON.stringify(next.attributes),
           next.expiresMs,
           tenantId,
           id,
@@ -278,16 +298,19 @@ function recordOf(row: KeyRow): KeyRecord {
   const routes = parseJson(row.allowed_routes);
   const tags = parseJson(row.tags ?? '[]');
   const limits = parseJson(row.limits);
+  const attributes = parseJson(row.attributes_json ?? '{}');
   return {
     id: row.id,
     tenantId: row.tenant_id,
     name: row.name,
     hint: row.hint,
     role: row.role,
-    allowedRoutes: Array.isArray(routes) ? routes.filter((route) => typeof route === 'string') : [],
+    allowedRoutes: textsOf(routes),
     limits: isJsonObject(limits) ? limits : {},
     team: row.team,
-    tags: Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [],
+    tags: textsOf(tags),
+    groups: textsOf(parseJson(row.groups_json ?? '[]')),
+    attributes: isJsonObject(attributes) ? listsOf(attributes) : {},
     createdMs: row.created_ms,
     expiresMs: row.expires_ms,
     revokedMs: row.revoked_ms,
@@ -295,6 +318,15 @@ function recordOf(row: KeyRow): KeyRecord {
 }
 
 function principalOf(record: KeyRecord): Principal {
-  const { tenantId, id: keyId, name, role, allowedRoutes, limits, team, tags } = record;
-  return { tenantId, keyId, name, role, allowedRoutes, limits, ...(team !== null && { team }), tags };
+  const { tenantId, id: keyId, name, role, allowedRoutes, limits, team, tags, groups, attributes } = record;
+  const ofTeam = team !== null && { team };
+  return { tenantId, keyId, name, role, allowedRoutes, limits, ...ofTeam, tags, groups, attributes };
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : [];
+}
+
+function listsOf(object: Readonly<Record<string, unknown>>): Record<string, string[]> {
+  return Object.fromEntries(Object.entries(object).map(([name, values]) => [name, textsOf(values)]));
 }

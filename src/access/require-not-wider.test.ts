@@ -18,6 +18,8 @@ const fits: WantedRights = {
   allowedRoutes: ['gpt-4*', 'fast'],
   limits: { requestsPerMinute: 100, budgetMicros: 1 },
   team: 'search',
+  groups: ['hr'],
+  attributes: { region: ['tokyo'] },
   expiresMs: 2_000,
 };
 
@@ -49,4 +51,21 @@ test.each<[string, Partial<WantedRights>]>([
 
 test('a member makes no administrator', () => {
   expect(() => requireNotWider({ ...admin, role: 'member' }, fits)).toThrow('role');
+});
+
+test('groups and attributes of others are more than a member has, and no more than an administrator sees', () => {
+  const { role: _, ...rest } = admin;
+  const member = {
+    ...rest,
+    role: 'member' as const,
+    groups: ['hr', 'ops'],
+    attributes: { region: ['tokyo', 'osaka'] },
+  };
+  const wanted: WantedRights = { ...fits, role: 'member' };
+  expect(() => requireNotWider(member, wanted)).not.toThrow();
+  expect(() => requireNotWider(member, { ...wanted, groups: ['sales'] })).toThrow('(groups)');
+  expect(() => requireNotWider(member, { ...wanted, attributes: { region: ['nagoya'] } })).toThrow('attributes.region');
+  expect(() => requireNotWider(member, { ...wanted, attributes: { toString: ['x'] } })).toThrow('attributes.toString');
+  expect(() => requireNotWider({ ...rest, role: 'member' }, wanted)).toThrow('(groups)');
+  expect(() => requireNotWider(admin, { ...fits, groups: ['sales'] })).not.toThrow();
 });

@@ -25,4 +25,9 @@ export const accessMigrations: Migration[] = [
     id: 'access-002-teams-and-tags',
     sql: ['ALTER TABLE api_keys ADD COLUMN team TEXT', 'ALTER TABLE api_keys ADD COLUMN tags TEXT'],
   },
+  {
+    // What documents can be opened to: a list and an object of lists, as JSON; null: none.
+    id: 'access-003-groups-and-attributes',
+    sql: ['ALTER TABLE api_keys ADD COLUMN groups_json TEXT', 'ALTER TABLE api_keys ADD COLUMN attributes_json TEXT'],
+  },
 ];

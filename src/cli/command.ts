@@ -26,6 +26,8 @@ export const OPTIONS = {
   limits: { type: 'string' },
   'top-k': { type: 'string' },
   team: { type: 'string' },
+  group: { type: 'string', multiple: true },
+  attribute: { type: 'string', multiple: true },
   file: { type: 'string', short: 'f' },
   tag: { type: 'string' },
   document: { type: 'string' },

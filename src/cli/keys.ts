@@ -74,12 +74,19 @@ export async function keysCommand(input: CommandInput): Promise<number> {
 
 /** What the options say of a key; undefined where one of them says nothing that can be understood, which is told. */
 function fieldsOf({ options, terminal }: CommandInput): JsonObject | undefined {
-  const { name, role, route, team, expires, budget } = options;
+  const { name, role, route, team, group, expires, budget } = options;
+  const attributes = options.attribute && attributesOf(options.attribute);
   const expiresMs = expires === undefined ? undefined : Date.parse(expires);
   const given: unknown = options.limits === undefined ? {} : parse(options.limits);
   const dollars = budget === undefined ? undefined : Number(budget);
-  const wrong = Number.isNaN(expiresMs) ? 'expires' : Number.isNaN(dollars) ? 'budget' : 'limits';
-  if (Number.isNaN(expiresMs) || Number.isNaN(dollars) || !isJsonObject(given)) {
+  const wrong = Number.isNaN(expiresMs)
+    ? 'expires'
+    : Number.isNaN(dollars)
+      ? 'budget'
+      : attributes === null
+        ? 'attribute'
+        : 'limits';
+  if (Number.isNaN(expiresMs) || Number.isNaN(dollars) || attributes === null || !isJsonObject(given)) {
     terminal.warn(`--${wrong} cannot be understood.`);
     return undefined;
   }
@@ -89,7 +96,21 @@ function fieldsOf({ options, terminal }: CommandInput): JsonObject | undefined {
     ...(role !== undefined && { role }),
     ...(route !== undefined && { allowed_routes: route }),
     ...(team !== undefined && { team }),
+    ...(group !== undefined && { groups: group }),
+    ...(attributes !== undefined && { attributes }),
     ...(expiresMs !== undefined && { expires_at: new Date(expiresMs).toISOString() }),
     ...((options.limits !== undefined || dollars !== undefined) && { limits }),
   };
+}
+
+/** `name=value` words as an object of lists; null where one of them is none. */
+function attributesOf(words: readonly string[]): Record<string, string[]> | null {
+  const attributes = new Map<string, string[]>();
+  for (const word of words) {
+    const at = word.indexOf('=');
+    if (at < 1) return null;
+    const name = word.slice(0, at);
+    attributes.set(name, [...(attributes.get(name) ?? []), word.slice(at + 1)]);
+  }
+  return Object.fromEntries(attributes);
 }

@@ -7,6 +7,7 @@ import { OPTIONS, type Command, type CommandOptions } from './command.ts';
 import { doctor } from './doctor.ts';
 import { ingestCommand } from './ingest.ts';
 import { keysCommand } from './keys.ts';
+import { modelsCommand } from './models.ts';
 import { ServerRefusal } from './server-client.ts';
 import { serve } from './serve.ts';
 import { settingsCommand } from './settings-command.ts';
@@ -26,6 +27,7 @@ const COMMANDS: Record<string, Command> = {
   limits: settingsCommand('limits'),
   prices: settingsCommand('prices'),
   cache: cacheCommand,
+  models: modelsCommand,
   usage: usageCommand,
 };
 
@@ -39,6 +41,7 @@ const HELP = `sekisho — the production backend of an LLM application in one pr
   sekisho ask "<question>"           ask a collection          [--collection NAME] [--top-k N]
   sekisho keys create --name NAME    make an API key           [--role admin|member] [--route PATTERN]...
                                                                [--expires ISO-DATE] [--budget USD-PER-MONTH]
+                                                               [--group NAME]... [--attribute NAME=VALUE]...
                                                                [--team NAME] [--limits '{"requests_per_minute": 60}']
   sekisho keys list                  list API keys
   sekisho keys change <id>           what it may do           the same options; what is not given stays
@@ -50,6 +53,8 @@ const HELP = `sekisho — the production backend of an LLM application in one pr
   sekisho limits list|set|remove     set team/search '{"requests_per_minute": 60}'
   sekisho prices list|set|remove     set openai/my-model '{"input_per_million": 1, "output_per_million": 2}'
   sekisho cache stats|clear          [--route NAME | --tag TAG | --document ID | --pattern GLOB]
+  sekisho models list                local embedding and rerank models
+  sekisho models pull OWNER/NAME     fetch one from the Hugging Face hub  [--file onnx/model_quantized.onnx]
   sekisho usage                      usage and cost            [--by key|user|route|day|...] [--from ISO] [--to ISO]
   sekisho usage export               the ledger on standard output  [--format csv|jsonl|json]
   sekisho config check               judge the configuration, every problem at once

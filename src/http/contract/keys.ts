@@ -10,6 +10,14 @@ const oneLine = z
   .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u, 'must be one line of visible characters');
 const tags = z.array(z.string().min(1).max(100)).max(50).describe('Words that routing conditions can name.');
 
+/** Names of groups and attributes are compared letter by letter: no white space at the ends, nothing invisible. */
+export const accessName = oneLine;
+export const groups = z.array(accessName).max(100).describe('Groups that documents can be opened to.');
+export const attributes = z
+  .record(accessName, z.array(accessName).max(50))
+  .refine((object) => Object.keys(object).length <= 20, 'has more than 20 names')
+  .describe('Attributes that documents can be opened to, each with its values.');
+
 /** Body of `POST /v1/keys`. Times are ISO 8601, money is in dollars. */
 export const createKeySchema = z.strictObject({
   name: oneLine,
@@ -19,6 +27,8 @@ export const createKeySchema = z.strictObject({
   limits: limitsSchema.default({}),
   team: oneLine.optional().describe('The team within the tenant; it may have limits of its own.'),
   tags: tags.default([]),
+  groups: groups.default([]),
+  attributes: attributes.default({}),
 });
 
 /** Body of `PATCH /v1/keys/{id}`: what is absent stays, null takes away. */
@@ -30,6 +40,8 @@ export const changeKeySchema = z.strictObject({
   limits: limitsSchema.optional().describe('Replaces all limits of the key.'),
   team: oneLine.nullable().optional(),
   tags: tags.optional(),
+  groups: groups.optional(),
+  attributes: attributes.optional(),
 });
 
 /** A key as administrators see it. */
@@ -42,6 +54,8 @@ export const keySchema = z.object({
   limits: limitsSchema,
   team: z.string().nullable(),
   tags: z.array(z.string()),
+  groups: z.array(z.string()),
+  attributes: z.record(z.string(), z.array(z.string())),
   created_at: z.string(),
   expires_at: z.string().nullable(),
   revoked_at: z.string().nullable(),

@@ -29,6 +29,8 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
         allowedRoutes: wanted.allowed_routes,
         limits,
         team: wanted.team ?? null,
+        groups: wanted.groups,
+        attributes: wanted.attributes,
         expiresMs,
       });
       const { record, secret } = await deps.keys.create({
@@ -38,6 +40,8 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
         allowedRoutes: wanted.allowed_routes,
         limits,
         tags: wanted.tags,
+        groups: wanted.groups,
+        attributes: wanted.attributes,
         ...(wanted.team !== undefined && { team: wanted.team }),
         ...(expiresMs !== null && { expiresMs }),
       });
@@ -72,6 +76,8 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
         allowedRoutes: wanted.allowed_routes ?? known.allowedRoutes,
         limits: limits ?? known.limits,
         team: wanted.team === undefined ? known.team : wanted.team,
+        groups: wanted.groups ?? known.groups,
+        attributes: wanted.attributes ?? known.attributes,
         expiresMs: expiresMs === undefined ? known.expiresMs : expiresMs,
       });
       const record = await deps.keys.update(principal.tenantId, id, {
@@ -81,6 +87,8 @@ export function keyRoutes(deps: { keys: Keys }): Hono<HttpEnv> {
         ...(limits !== undefined && { limits }),
         ...(wanted.team !== undefined && { team: wanted.team }),
         ...(wanted.tags !== undefined && { tags: wanted.tags }),
+        ...(wanted.groups !== undefined && { groups: wanted.groups }),
+        ...(wanted.attributes !== undefined && { attributes: wanted.attributes }),
         ...(expiresMs !== undefined && { expiresMs }),
       });
       if (record === undefined) throw noKey(id);
@@ -126,6 +134,8 @@ function shown(record: KeyRecord) {
     limits: shownLimits(record.limits),
     team: record.team,
     tags: record.tags,
+    groups: record.groups,
+    attributes: record.attributes,
     created_at: time(record.createdMs),
     expires_at: time(record.expiresMs),
     revoked_at: time(record.revokedMs),
