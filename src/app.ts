@@ -52,6 +52,8 @@ import { openRag } from './rag/open-rag.ts';
 import { ragMigrations } from './rag/schema.ts';
 import { SekishoError } from './spec/errors.ts';
 import { createDatabaseJobQueue } from './stores/database/database-job-queue.ts';
+import { openSources } from './rag/sources/open-sources.ts';
+import { sourceMigrations } from './rag/sources/schema.ts';
 import { jobQueueMigrations } from './stores/database/job-queue-schema.ts';
 import { createFileJournal } from './stores/filesystem/file-journal.ts';
 import { createLazyIndex } from './stores/lance/lazy-index.ts';
@@ -136,6 +138,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   const localDatabase =
     settings.database && embeddingsOnDisk ? createSqliteDatabase({ path: folder.cacheDatabase }) : undefined;
   if (embeddingsOnDisk) await migrate(localDatabase ?? database, sqliteCacheMigrations);
+    ...sourceMigrations,
   const redis = settings.redis && createRedisConnection({ ...settings.redis, commandTimeoutMs: REDIS_TIMEOUT_MS, log });
   const memoryCounters = createMemoryCounterStore();
   const index = createLazyIndex(async () => {
@@ -293,6 +296,19 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       placeOf,
       mayReach: (url) => mayReach(url, settings.upstreamHosts),
       file: settings,
+  const sources = openSources({
+    ...rag,
+    database,
+    clock,
+    sleep: systemSleep,
+    vault,
+    folders: settings.sources.folders,
+    isListedHost: (hostname) => isListedHost(hostname, settings.sources.hosts),
+    jobs,
+    events: telemetry,
+    onError: (error) => log.warn('source_trouble', { error }),
+  });
+
       listModels: async (name, signal) => {
         const found = catalogue.current().providers.find(({ provider }) => provider.name === name);
         if (found === undefined) throw new SekishoError('not_found', { values: { path: `/v1/providers/${name}` } });
@@ -329,6 +345,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${server.port}`;
   folder.publish({ pid: process.pid, url });
 
+    sources,
   // What an earlier process accepted is finished, and the handbook brought up to date.
   const background = new AbortController();
   const settling = rag.ingest
@@ -368,6 +385,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       threads.close();
       await index.close();
       await database.close();
+  sources.start();
       await localDatabase?.close();
       folder.release();
       await tracing?.close();
@@ -384,5 +402,6 @@ function localEntry(provider: Provider, model: string, kind: 'chat' | 'embedding
 
 /** A key that is bound to routes must name the collection's model among them. */
 function requireRoute({ principal, route }: ModelCall): void {
+      await sources.close();
   if (!mayUseRoute(principal, route)) throw new SekishoError('route_forbidden', { values: { route } });
 }

@@ -166,6 +166,21 @@ export const configSchema = z
       .optional()
       .describe('Whether the pages about Sekisho itself are kept in the collection handbook. Default true.'),
     logging: z
+    sources: z
+      .strictObject({
+        folders: z
+          .array(z.string().min(1))
+          .max(1_000)
+          .optional()
+          .describe('Folders that sources may read, with everything below. Default: inbox in the data folder.'),
+        hosts: z
+          .array(z.string().regex(/^[A-Za-z0-9*.:[\]-]{1,253}$/))
+          .max(1_000)
+          .optional()
+          .describe('Hosts with private addresses that sources may fetch from; "*" is one label. Default: none.'),
+      })
+      .optional()
+      .describe('What sources made over the API may reach.'),
       .strictObject({
         level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),
         sinks: z.array(logSink).min(1).max(10).optional().describe('Where log lines go. Default: standard error.'),

@@ -32,6 +32,8 @@ export interface Settings {
   idleTimeoutS: number;
   /** Hosts that providers made over the API may name, beside the known vendors. */
   upstreamHosts: readonly string[];
+  /** What sources may reach: folders with everything below, and hosts with private addresses. */
+  sources: { folders: readonly string[]; hosts: readonly string[] };
   /** What seals credentials in the database; absent: a key that the data folder keeps. */
   masterKey?: Secret;
   providers: ProviderSettings[];
@@ -140,6 +142,10 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       ...(masterText !== undefined && { masterKey: new Secret(masterText) }),
       providers,
       localServers: localServerSettings(config, environment),
+      sources: {
+        folders: config.sources?.folders?.map(absolute) ?? [join(dataFolder, 'inbox')],
+        hosts: config.sources?.hosts ?? [],
+      },
       routes: Object.entries(config.routes ?? {}).map(([name, route]) => routeSettings(name, route, retry)),
       targets: new Map(
         Object.entries(config.targets ?? {}).map(([name, policy]) => [name, targetPolicySettings(policy)]),

@@ -49,6 +49,14 @@ export interface Telemetry {
     outcome: 'answered' | 'not_answered' | 'error';
     /** Milliseconds by component, `totalMs` among them. */
     timingsMs: Readonly<Record<string, number>>;
+    cache: 'hit' | 'miss';
+    /** How the sentences of the answer stand to their sources, where one was written. */
+    verification?: {
+      sentences: readonly { verdict: 'supported' | 'unsupported' | 'uncited' }[];
+      withheld: number;
+      precision: number | null;
+      coverage: number | null;
+    };
   }): void;
   jobEnded(
     job: JobRecord,
@@ -58,6 +66,16 @@ export interface Telemetry {
   jobRetried(job: JobRecord, retry: { error: SekishoError; delayMs: number }): void;
   /** How many jobs stand where; a queue whose oldest is not named has none that waits. */
   jobsCounted(counts: readonly JobCount[], oldest: readonly { queue: JobQueueName; waitingMs: number }[]): void;
+  sourceRunEnded(run: {
+    source: string;
+    kind: string;
+    collection: string;
+    run: string;
+    state: string;
+    complete: boolean;
+    counts: Readonly<Record<'changed' | 'unchanged' | 'removed' | 'failed', number>>;
+    reason: string | null;
+  }): void;
   requestFailed(request: { requestId: string; method: string; path: string; error: SekishoError }): void;
   streamOpened(): void;
   streamClosed(): void;
@@ -217,5 +235,16 @@ export function createTelemetry(log: Log): Telemetry {
 }
 
 function jobFields({ id, tenantId, queue, kind, attempts }: JobRecord): object {
+    sourceRunEnded: ({ kind, state, counts, ...fields }) => {
+      metrics.sourceRuns.inc({ kind, state });
+      const { changed, unchanged, removed, failed } = counts;
+      for (const [outcome, count] of Object.entries({ changed, unchanged, removed, failed })) {
+        if (count > 0) metrics.sourceItems.inc({ kind, outcome }, count);
+      }
+      const told = { ...fields, kind, state, changed, unchanged, removed, failed };
+      if (state === 'done' && failed === 0) log.info('source_run', told);
+      else log.warn('source_run', told);
+    },
+
   return { job_id: id, tenant_id: tenantId, queue, kind, attempts };
 }

@@ -6,7 +6,12 @@ import type { Clock } from '../../src/lib/clock.ts';
 import { Secret } from '../../src/lib/secret.ts';
 import { migrate } from '../../src/migrate.ts';
 import { createParseFile } from '../../src/rag/ingest/parse/parse-file.ts';
-import { openSources, type OpenSources, type OpenSourcesDeps } from '../../src/rag/sources/open-sources.ts';
+import {
+  openSources,
+  type OpenSources,
+  type OpenSourcesDeps,
+  type SourceEvents,
+} from '../../src/rag/sources/open-sources.ts';
 import { sourceMigrations } from '../../src/rag/sources/schema.ts';
 import type { SourceRun } from '../../src/rag/sources/source.ts';
 import { sourceSettingsSchema } from '../../src/rag/sources/source-settings.ts';
@@ -21,7 +26,7 @@ export async function openSourceStage(more: Partial<OpenSourcesDeps> & { stage?:
   await migrate(stage.database, sourceMigrations);
   const inbox = mkdtempSync(join(tmpdir(), 'sekisho-inbox-'));
   const errors: unknown[] = [];
-  const ended: SourceRun[] = [];
+  const ended: Parameters<SourceEvents['sourceRunEnded']>[0][] = [];
   let nowMs = Date.parse('2026-03-01T00:00:00Z');
   const clock: Clock = { nowMs: () => nowMs, monotonicMs: () => performance.now() };
   const { ingest, documents, collections } = stage.startIngest(more.stage);
@@ -40,7 +45,7 @@ export async function openSourceStage(more: Partial<OpenSourcesDeps> & { stage?:
       parseFile: createParseFile({ read: () => Promise.reject(new Error('no worker here')), close: () => undefined }),
       folders: [inbox],
       isListedHost: (hostname) => hostname === '127.0.0.1',
-      onRunEnded: (run) => void ended.push(run),
+      events: { sourceRunEnded: (run) => void ended.push(run) },
       onError: (error) => void errors.push(error),
       ...more,
       ...again,

@@ -40,8 +40,22 @@ export interface OpenSourcesDeps {
   jobs?: Jobs;
   bounds?: RunBounds;
   network?: Pick<GuardedRequestOptions, 'resolve' | 'fetch'>;
-  onRunEnded: (run: SourceRun, source: StoredSource) => void;
+  events: SourceEvents;
   onError: (error: unknown) => void;
+}
+
+/** What is told of runs. */
+export interface SourceEvents {
+  sourceRunEnded(run: {
+    source: string;
+    kind: string;
+    collection: string;
+    run: string;
+    state: string;
+    complete: boolean;
+    counts: Readonly<Record<'changed' | 'unchanged' | 'removed' | 'failed', number>>;
+    reason: string | null;
+  }): void;
 }
 
 /** Sources as the rest of the house has them. */
@@ -83,7 +97,17 @@ export function openSources(deps: OpenSourcesDeps): OpenSources {
     runSource: createRunSource({ ...deps, items, store, bounds }),
     connectorOf: createConnectorOf({ ...deps, maxItems: bounds.items }),
     clock,
-    onEnded: deps.onRunEnded,
+    onEnded: (run, { settings: { kind }, collection }) =>
+      deps.events.sourceRunEnded({
+        source: run.sourceId,
+        kind,
+        collection,
+        run: run.id,
+        state: run.state,
+        complete: isComplete(run),
+        counts: run,
+        reason: run.reason ?? run.listed.reason,
+      }),
     onError,
   });
   const closing = new AbortController();
