@@ -1,4 +1,4 @@
-import { decodeText } from './decode-text.ts';
+import { decodeMarkup } from './decode-text.ts';
 import { parseHtml } from './html.ts';
 import { resolvePath } from './office-parts.ts';
 import { UnreadableFile, type ParsedDocument } from './parsed.ts';
@@ -21,7 +21,7 @@ export function parseEpub(bytes: Uint8Array, budget: UnpackBudget): ParsedDocume
   for (const entry of readZip(bytes, budget)) if ('read' in entry) files.set(entry.name, entry.read);
   const textOf = (path: string): string | undefined => {
     const read = files.get(path);
-    return read === undefined ? undefined : decodeText(read());
+    return read === undefined ? undefined : decodeMarkup(read());
   };
   if (files.has('META-INF/encryption.xml') && files.has('META-INF/rights.xml')) {
     throw new UnreadableFile('the book is encrypted (digital rights management)');

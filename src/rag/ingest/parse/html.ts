@@ -4,6 +4,7 @@ import type { ParsedDocument } from './parsed.ts';
 
 type ParentNode = DefaultTreeAdapterTypes.ParentNode;
 type Element = DefaultTreeAdapterTypes.Element;
+type ChildNode = DefaultTreeAdapterTypes.ChildNode;
 
 /** What no reader reads, or what stands on every page of a site. */
 const SKIPPED = new Set(
@@ -18,6 +19,9 @@ const FURNITURE =
   /(?:^|[\s_-])(?:nav(?:bar|header|footer|igation)?|sidebar|sphinxsidebar\w*|breadcrumbs?|footer|menu|headerlink|related|toc-?link|skip-?link|cookie-?\w{0,10}|share|social|pagination|prev-?next|advert\w{0,10})(?:$|[\s_-])/i;
 /** A part that holds more of the page's text than this is its content, whatever it is called. */
 const MOST = 0.5;
+/** So many links that are so much of the text of a list make it a menu. */
+const MANY_LINKS = 5;
+const ALL_LINKS = 0.85;
 /** A `main` or `article` with less of the page's text than this is a teaser. */
 const LEAST = 0.2;
 const BLOCKS = new Set(
@@ -45,40 +49,82 @@ export function parseHtml(source: string): ParsedDocument {
 
 /** The element that holds what the page is about: its `main` or only `article`, if that holds a fair share of it. */
 function contentOf(body: ParentNode): ParentNode {
-  const whole = lengthOf(body, 0);
-  for (const matches of [isMain, isArticle]) {
+  const measure = createMeasure();
+  const whole = measure(body).text;
+  const root = [isMain, isArticle].flatMap((matches) => {
     const found = findAll(body, matches);
     const [only] = found;
-    if (only !== undefined && found.length === 1 && lengthOf(only, 0) >= whole * LEAST) return only;
-  }
-  removeFurniture(body, whole, 0);
-  return body;
+    return only !== undefined && found.length === 1 && measure(only).text >= whole * LEAST ? only : [];
+  })[0];
+  const content = root ?? body;
+  const length = measure(content).text;
+  const kept = new Map<ParentNode, ChildNode[]>();
+  removeFurniture(content, { most: length * MOST, kept, measure }, 0);
+  // A page that is all links, an index, is read as it is.
+  if (createMeasure()(content).text < length * LEAST) for (const [node, children] of kept) node.childNodes = children;
+  return content;
 }
 
 const isMain = (element: Element): boolean => element.tagName === 'main' || attribute(element, 'role') === 'main';
 const isArticle = (element: Element): boolean => element.tagName === 'article';
 
-/** Takes out what is named as furniture, unless it holds most of the text. */
-function removeFurniture(node: ParentNode, whole: number, depth: number): void {
+/** Takes out what is named as furniture, and lists of links, unless it is most of the text. */
+function removeFurniture(
+  node: ParentNode,
+  page: { most: number; kept: Map<ParentNode, ChildNode[]>; measure: MeasureOf },
+  depth: number,
+): void {
   if (depth > MAX_DEPTH) return;
-  node.childNodes = node.childNodes.filter((child) => {
+  const children = node.childNodes;
+  const left = children.filter((child) => {
     if (!defaultTreeAdapter.isElementNode(child)) return true;
     const isNamed = FURNITURE.test(`${attribute(child, 'class')} ${attribute(child, 'id')}`.slice(0, 500));
-    if (isNamed && lengthOf(child, 0) < whole * MOST) return false;
-    removeFurniture(child, whole, depth + 1);
+    if ((isNamed || isLinkList(child, page.measure)) && page.measure(child).text < page.most) return false;
+    removeFurniture(child, page, depth + 1);
     return true;
   });
+  if (left.length === children.length) return;
+  page.kept.set(node, children);
+  node.childNodes = left;
 }
 
-/** Code units of text that would be written of a node. */
-function lengthOf(node: ParentNode, depth: number): number {
-  if (depth > MAX_DEPTH) return 0;
-  let length = 0;
-  for (const child of node.childNodes) {
-    if (defaultTreeAdapter.isTextNode(child)) length += child.value.trim().length;
-    else if (defaultTreeAdapter.isElementNode(child) && !isSkipped(child)) length += lengthOf(child, depth + 1);
-  }
-  return length;
+/** A list or table that is little but links: a menu, or a table of contents. */
+function isLinkList(element: Element, measure: MeasureOf): boolean {
+  if (!/^(?:ul|ol|dl|table|div)$/.test(element.tagName)) return false;
+  const { text, linked, links } = measure(element);
+  return links >= MANY_LINKS && linked >= text * ALL_LINKS;
+}
+
+/** How much text a node has, and how much of it in how many links. */
+interface Measure {
+  text: number;
+  linked: number;
+  links: number;
+}
+
+type MeasureOf = (node: ParentNode, depth?: number) => Measure;
+
+/** Measures every node once, however often it is asked for. */
+function createMeasure(): MeasureOf {
+  const known = new WeakMap<ParentNode, Measure>();
+  const measure: MeasureOf = (node, depth = 0) => {
+    const before = known.get(node);
+    if (before !== undefined) return before;
+    const sum: Measure = { text: 0, linked: 0, links: 0 };
+    for (const child of depth > MAX_DEPTH ? [] : node.childNodes) {
+      if (defaultTreeAdapter.isTextNode(child)) sum.text += child.value.trim().length;
+      else if (defaultTreeAdapter.isElementNode(child) && !isSkipped(child)) {
+        const inner = measure(child, depth + 1);
+        const isLink = child.tagName === 'a';
+        sum.text += inner.text;
+        sum.linked += isLink ? inner.text : inner.linked;
+        sum.links += isLink ? 1 : inner.links;
+      }
+    }
+    known.set(node, sum);
+    return sum;
+  };
+  return measure;
 }
 
 function isSkipped(element: Element): boolean {
@@ -123,6 +169,9 @@ function createWriter() {
       written += line.length + 1;
     },
     length: () => written + open.length,
+    lines: () => lines.length,
+    /** What was written after so many lines, as one line of bounded length. */
+    since: (line: number) => [...lines.slice(line, line + 5), open].join(' ').replace(/\s+/g, ' ').trim().slice(0, 500),
   };
 }
 
@@ -144,7 +193,7 @@ function write(node: ParentNode, writer: Writer, depth: number, place: Place = '
 function writeElement(element: Element, writer: Writer, depth: number, place: Place): void {
   const { tagName } = element;
   // The sign that links to a heading is not part of it.
-  if (tagName === 'a' && /(?:^|\s)(?:headerlink|anchor)(?:$|\s)/.test(attribute(element, 'class'))) return;
+  if (tagName === 'a' && isSign(element)) return;
   const isBlock = BLOCKS.has(tagName);
   if (place === 'row') {
     if (tagName === 'td' || tagName === 'th') writer.nextCell();
@@ -154,14 +203,21 @@ function writeElement(element: Element, writer: Writer, depth: number, place: Pl
   }
   if (isBlock || tagName === 'td' || tagName === 'th') writer.breakLine();
   const start = writer.length();
+  const line = writer.lines();
   const isRow = tagName === 'tr' && findAll(element, holdsLines).length === 0;
   write(element, writer, depth + 1, isRow ? 'row' : tagName === 'pre' ? 'code' : place);
   const level = /^h([1-6])$/.exec(tagName)?.[1];
   if (level !== undefined) {
-    const text = textOf(element);
+    const text = writer.since(line);
     if (text !== '') writer.headings.push({ level: Number(level), start, text });
   }
   if (isBlock) writer.breakLine();
+}
+
+function isSign(link: Element): boolean {
+  const [only, ...more] = link.childNodes;
+  if (only === undefined || more.length > 0 || !defaultTreeAdapter.isTextNode(only)) return false;
+  return attribute(link, 'href').startsWith('#') && /^\s{0,9}[#¶§]\s{0,9}$/.test(only.value);
 }
 
 /** What makes of the row around it a way to lay out a page. */

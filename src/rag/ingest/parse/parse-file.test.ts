@@ -117,6 +117,29 @@ describe('text in other encodings', () => {
     expect((await only('a.txt', Buffer.from(hex, 'hex'))).text).toBe('こんにちは、関所。');
   });
 
+  test('a page is read in the encoding that it declares', async () => {
+    const head = Buffer.from('<meta charset="Shift_JIS"><p>');
+    const kanji = Buffer.from('93648ecb8f8a', 'hex');
+    expect((await only('a.html', Buffer.concat([head, kanji]))).text).toBe('電射所');
+    const euc = '<meta http-equiv="Content-Type" content="text/html; charset=EUC-JP"><p>';
+    expect((await only('a.html', Buffer.concat([Buffer.from(euc), Buffer.from('b4d8bdea', 'hex')]))).text).toBe('関所');
+    const western = Buffer.from('<meta charset=iso-8859-1><p>caf\xe9 ferm\xe9', 'latin1');
+    expect((await only('a.html', western)).text).toBe('café fermé');
+    expect((await only('a.html', '<meta charset=shift_jis><p>関所は嘘をつく。')).text).toBe('関所は嘘をつく。');
+  });
+
+  test('mails of old are read: seven bits with escapes', async () => {
+    expect((await only('a.txt', Buffer.from('1b24423458' + '3d6a1b2842', 'hex'))).text).toBe('関所');
+  });
+
+  test('Western text is not taken for Japanese', async () => {
+    expect((await only('a.txt', Buffer.from('Le caf\xe9 du poste est ferm\xe9 le soir.', 'latin1'))).text).toBe(
+      'Le café du poste est fermé le soir.',
+    );
+    // Names alone, without kana, in Shift_JIS.
+    expect((await only('a.csv', Buffer.from('6e616d650a93648ecb8f8a', 'hex'))).text).toBe('name: 電射所');
+  });
+
   test('kana alone in EUC-JP are not half-width katakana', async () => {
     expect((await only('a.txt', Buffer.from('a5ada5bda4ce', 'hex'))).text).toBe('キソの');
   });

@@ -13,6 +13,10 @@ export interface ParsePoolOptions {
   totalTimeoutMs?: number;
   /** A worker without work for so long gives its memory back. Default 30,000. */
   idleMs?: number;
+  /** What the process may grow by while files are read, in bytes. Default 1 GiB. */
+  maxGrowthBytes?: number;
+  /** Memory that the process holds now, in bytes. */
+  residentBytes?: () => number;
 }
 
 /** Reads files off the event loop, a few at a time. */
@@ -29,10 +33,14 @@ export interface ParsePool {
 
 /** A worker that has read so much is replaced: its heap has grown by then and does not shrink. */
 const BYTES_PER_WORKER = 128 * 1024 * 1024;
+/** How often memory is looked at while files are read. */
+const WATCH_MS = 200;
 
 interface Slot {
   worker: Worker;
   readBytes: number;
+  /** When its task began, in order. */
+  turn: number;
   idle?: ReturnType<typeof setTimeout>;
   /** Ends the task under way, if there is one. */
   onAnswer?: (answer: ParseAnswer) => void;
@@ -40,13 +48,34 @@ interface Slot {
 
 /** A pool of parse workers. They start when there is work, and are ended with whatever hangs in them. */
 export function createParsePool(options: ParsePoolOptions = {}): ParsePool {
+  const residentBytes = options.residentBytes ?? ((): number => process.memoryUsage.rss());
+  const maxGrowthBytes = options.maxGrowthBytes ?? 1024 ** 3;
   const { workers = 2, maxWaiting = 1_000, timeoutMs = 60_000, totalTimeoutMs = 600_000, idleMs = 30_000 } = options;
   const slots = new Set<Slot>();
   const free: Slot[] = [];
   const waiting: ((slot: Slot) => void)[] = [];
+  let lastTurn = 0;
+  let closed = false;
+  let watch: ReturnType<typeof setInterval> | undefined;
+  let floorBytes = 0;
+
+  /**
+   * What a file unpacks to inside a library cannot be bounded beforehand. The file that has been read for longest is
+   * taken to be the one that grows; if it was not, the other's turn comes next.
+   */
+  function lookAtMemory(): void {
+    const now = residentBytes();
+    floorBytes = Math.min(floorBytes, now);
+    if (now - floorBytes <= maxGrowthBytes) return;
+    const [oldest] = [...slots].filter(({ onAnswer }) => onAnswer !== undefined).sort((a, b) => a.turn - b.turn);
+    if (oldest === undefined) return;
+    floorBytes = now;
+    end(oldest);
+    oldest.onAnswer?.({ problem: 'reading it takes too much memory' });
+  }
 
   function open(): Slot {
-    const slot: Slot = { worker: new Worker(new URL('./parse-worker.ts', import.meta.url)), readBytes: 0 };
+    const slot: Slot = { worker: new Worker(new URL('./parse-worker.ts', import.meta.url)), readBytes: 0, turn: 0 };
     slot.worker.addEventListener('message', ({ data }: MessageEvent<ParseAnswer>) => slot.onAnswer?.(data));
     slot.worker.addEventListener('error', (event) => {
       event.preventDefault();
@@ -83,7 +112,14 @@ export function createParsePool(options: ParsePoolOptions = {}): ParsePool {
     if (slots.has(slot) && slot.readBytes > BYTES_PER_WORKER) end(slot);
     const next = waiting.shift();
     if (next !== undefined) next(slots.has(slot) ? slot : open());
-    else if (slots.has(slot)) {
+    else {
+      const busy = [...slots].some(({ onAnswer }) => onAnswer !== undefined);
+      if (!busy) {
+        clearInterval(watch);
+        watch = undefined;
+      }
+    }
+    if (next === undefined && slots.has(slot)) {
       free.push(slot);
       slot.idle = setTimeout(() => end(slot), idleMs);
       slot.idle.unref();
@@ -91,7 +127,14 @@ export function createParsePool(options: ParsePoolOptions = {}): ParsePool {
   }
 
   function work(slot: Slot, task: ParseTask, onPart: (part: ParsedPart) => void): Promise<void> {
+    if (closed) return Promise.reject(new UnreadableFile('the process ends'));
     slot.readBytes += task.bytes.length;
+    slot.turn = ++lastTurn;
+    if (watch === undefined) {
+      floorBytes = residentBytes();
+      watch = setInterval(lookAtMemory, WATCH_MS);
+      watch.unref();
+    }
     return new Promise<void>((resolve, reject) => {
       const giveUp = (ms: number) => (): void => {
         end(slot);
@@ -125,6 +168,7 @@ export function createParsePool(options: ParsePoolOptions = {}): ParsePool {
       }
     },
     close: () => {
+      closed = true;
       for (const slot of slots) {
         end(slot);
         slot.onAnswer?.({ problem: 'the process ends' });

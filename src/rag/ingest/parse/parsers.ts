@@ -1,5 +1,5 @@
 import { LANGUAGES_BY_EXTENSION } from './code-languages.ts';
-import { decodeText } from './decode-text.ts';
+import { decodeMarkup, decodeText } from './decode-text.ts';
 import { extensionOf, type FileFormat } from './file-format.ts';
 import { parseHtml } from './html.ts';
 import { parseMarkdown } from './markdown.ts';
@@ -22,7 +22,7 @@ type Parser = (bytes: Uint8Array, name: string, budget: UnpackBudget) => ParsedD
 export const PARSERS: Readonly<Record<LeafFormat, Parser>> = {
   text: (bytes) => [{ text: decodeText(bytes), headings: [], metadata: {} }],
   markdown: (bytes) => [parseMarkdown(decodeText(bytes))],
-  html: (bytes) => [parseHtml(decodeText(bytes))],
+  html: (bytes) => [parseHtml(decodeMarkup(bytes))],
   csv: (bytes) => [parseCsv(decodeText(bytes), ',')],
   tsv: (bytes) => [parseCsv(decodeText(bytes), '\t')],
   json: (bytes) => parseJsonDocuments(decodeText(bytes)),

@@ -31,6 +31,8 @@ const LONGEST = 100_000;
 const FULL = 0.12;
 const HEADER_LINES = 1;
 const MANY_PAGES = 3;
+/** A page of fewer lines is nothing but its edges. */
+const MIN_LINES = 2;
 
 /** The lines of a page from its pieces, in the order of the page's own text. */
 export function linesOf(pieces: readonly PlacedText[]): Line[] {
@@ -66,7 +68,7 @@ export function withoutFurniture(pages: readonly Line[][]): Line[][] {
     for (const line of new Set(edgesOf(page).map(sign))) times.set(line, (times.get(line) ?? 0) + 1);
   }
   return pages.map((page) => {
-    const edges = new Set(edgesOf(page));
+    const edges = new Set(page.length > MIN_LINES ? edgesOf(page) : []);
     return page.filter(
       (line) => !edges.has(line) || (!PAGE_NUMBER.test(line.text) && (times.get(sign(line)) ?? 0) < MANY_PAGES),
     );
