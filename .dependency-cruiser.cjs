@@ -112,7 +112,7 @@ module.exports = {
     client('yaml', 'node_modules/yaml/', ['config', 'cli']),
     client('telemetry', 'node_modules/(prom-client|@opentelemetry)/', ['telemetry']),
     client('tokenizer', 'node_modules/gpt-tokenizer', ['nlp/count-tokens']),
-    client('redis', 'node_modules/ioredis', ['stores/redis']),
+    client('redis', 'node_modules/(ioredis|bullmq)', ['stores/redis']),
     client('aws', 'node_modules/(aws4fetch|@smithy)/', ['providers/bedrock']),
   ],
   options: {

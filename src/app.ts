@@ -5,7 +5,7 @@ import { mayUseRoute } from './access/permissions.ts';
 import { createKeys } from './access/keys.ts';
 import { accessMigrations } from './access/schema.ts';
 import { readPrices } from './config/prices.ts';
-import { mayReach } from './config/upstream-hosts.ts';
+import { isListedHost, mayReach } from './config/upstream-hosts.ts';
 import { configJsonSchema } from './config/schema.ts';
 import type { ProviderSettings } from './config/provider-settings.ts';
 import type { Settings } from './config/settings.ts';
@@ -30,7 +30,7 @@ import { openApiDocument } from './http/openapi.ts';
 import { responseOf } from './http/routes/query.ts';
 import { createConsoleAssets } from './http/console/console-assets.ts';
 import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
-import { systemClock } from './lib/clock.ts';
+import { systemClock, type Clock } from './lib/clock.ts';
 import { createGuardedFetch } from './lib/guarded-fetch.ts';
 import type { Secret } from './lib/secret.ts';
 import { systemSleep } from './lib/sleep.ts';
@@ -41,19 +41,23 @@ import { migrate } from './migrate.ts';
 import { createTokenCounter } from './nlp/count-tokens/token-counter.ts';
 import { createLazyEncoder } from './nlp/embed/lazy-encoder.ts';
 import { createTextAnalyser } from './nlp/text-analyser.ts';
+import type { Database } from './ports/database.ts';
+import type { JobQueue } from './ports/job-queue.ts';
 import type { Provider } from './ports/provider.ts';
 import { createExtractiveProvider } from './providers/extractive/extractive-provider.ts';
 import { addressAt, createEndpointSource } from './providers/discovery/endpoint-source.ts';
 import { createReach } from './providers/kit/reach.ts';
+import { createOnnxProvider } from './providers/onnx/onnx-provider.ts';
 import { createRemoteProvider } from './providers/registry.ts';
 import { createStaticProvider } from './providers/static/static-provider.ts';
 import { createTextThreads } from './rag/ingest/text-threads.ts';
+import { createCanaries } from './rag/answer/guard/canaries.ts';
 import { openRag } from './rag/open-rag.ts';
 import { ragMigrations } from './rag/schema.ts';
-import { SekishoError } from './spec/errors.ts';
-import { createDatabaseJobQueue } from './stores/database/database-job-queue.ts';
 import { openSources } from './rag/sources/open-sources.ts';
 import { sourceMigrations } from './rag/sources/schema.ts';
+import { SekishoError } from './spec/errors.ts';
+import { createDatabaseJobQueue } from './stores/database/database-job-queue.ts';
 import { jobQueueMigrations } from './stores/database/job-queue-schema.ts';
 import { createFileJournal } from './stores/filesystem/file-journal.ts';
 import { createLazyIndex } from './stores/lance/lazy-index.ts';
@@ -65,7 +69,7 @@ import { createRedisCounterStore } from './stores/redis/redis-counter-store.ts';
 import { createSqliteCacheStore } from './stores/sqlite/sqlite-cache-store.ts';
 import { sqliteCacheMigrations } from './stores/sqlite/sqlite-cache-store-schema.ts';
 import { createSqliteDatabase } from './stores/sqlite/sqlite-database.ts';
-import { createLog } from './telemetry/log.ts';
+import { createLog, type Log } from './telemetry/log.ts';
 import { createTelemetry } from './telemetry/telemetry.ts';
 
 /** A running Sekisho. */
@@ -83,13 +87,19 @@ export interface Sekisho {
 const EXTRACTIVE = 'extractive';
 const STATIC = 'static-en-ja';
 const REDIS_TIMEOUT_MS = 250;
+/** No call waits for jobs. */
+const JOBS_REDIS_TIMEOUT_MS = 2_000;
 const POSTGRES_CONNECT_TIMEOUT_MS = 2_000;
 const SETTINGS_POLL_MS = 1_000;
+/** What answers to questions may take of the memory of caches. */
+const ANSWERS_BYTES = 16 * 1024 * 1024;
 const EMBEDDINGS_ON_DISK_BYTES = 512 * 1024 * 1024;
 /** What a job may take to stop at a good place when the process stops; then it is another's. */
 const JOB_GRACE_MS = 5_000;
 /** What one image that a caller names by address may be. */
 const MEDIA_BOUNDS = { maxBytes: 20 * 1024 * 1024, timeoutMs: 10_000, maxRedirects: 3 };
+
+const FREE = { inputPerMillion: 0, outputPerMillion: 0 };
 
 /** What a start tells while it goes on. */
 export interface StartHooks {
@@ -132,13 +142,13 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     ...ragMigrations,
     ...jobQueueMigrations,
     ...jobMigrations,
+    ...sourceMigrations,
   ]);
   const embeddingsOnDisk = settings.cache.embeddings && settings.redis === undefined;
   // Of this process alone: what others have embedded is not worth a way over the network.
   const localDatabase =
     settings.database && embeddingsOnDisk ? createSqliteDatabase({ path: folder.cacheDatabase }) : undefined;
   if (embeddingsOnDisk) await migrate(localDatabase ?? database, sqliteCacheMigrations);
-    ...sourceMigrations,
   const redis = settings.redis && createRedisConnection({ ...settings.redis, commandTimeoutMs: REDIS_TIMEOUT_MS, log });
   const memoryCounters = createMemoryCounterStore();
   const index = createLazyIndex(async () => {
@@ -170,9 +180,11 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     onStale: (error) => log.warn('settings_not_read', { error }),
   });
   await managed.refresh();
-  const vault = createVault({ masterKey: settings.masterKey ?? keptMasterKey(folder) });
+  const masterKey = settings.masterKey ?? keptMasterKey(folder);
+  const vault = createVault({ masterKey });
   const remote = (provider: ProviderSettings): Provider =>
     createRemoteProvider({ ...provider, fetchMedia, ...(reach && { reach }) });
+  const onnx = createOnnxProvider({ name: 'local', folder: settings.modelsFolder });
   const catalogue = createLiveCatalogue({
     base: settings,
     managed,
@@ -181,6 +193,12 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     locals: [
       localEntry(createExtractiveProvider({ analyser, encoder }), EXTRACTIVE, 'chat'),
       localEntry(createStaticProvider({ encoder, encodeBulk: threads.encode }), STATIC, 'embedding'),
+      {
+        provider: onnx,
+        models: () => onnx.models().map(({ name, kind }) => ({ model: name, kinds: [kind] })),
+        priceOf: () => FREE,
+        trusted: false,
+      },
     ],
     build: (provider) => ({
       provider: remote(provider),
@@ -208,6 +226,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       ...settings.tracing,
       onDropped: (spans) => telemetry.spansDropped(spans),
     });
+  const tokenCounter = createTokenCounter();
   const { gateway, countTokens, health, cache, ...opened } = openGateway({
     catalogue: catalogue.current,
     limitsOf: catalogue.limitsOf,
@@ -230,7 +249,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       },
     }),
     batching: settings.batching,
-    countTokens: createTokenCounter(),
+    countTokens: tokenCounter,
     ...(settings.healthIntervalMs !== undefined && { healthIntervalMs: settings.healthIntervalMs }),
     ...(tracing && { tracer: tracing.tracer }),
     clock,
@@ -250,18 +269,28 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     threads,
     clock,
     embeddingRoute: settings.embeddingRoute,
-    fingerprintOf: (route) => (route === STATIC ? `${encoder.id}@${encoder.fingerprint}` : route),
+    fingerprintOf: (route) =>
+      route === STATIC ? `${encoder.id}@${encoder.fingerprint}` : (onnx.fingerprintOf(route) ?? route),
     answerRoute: settings.answerRoute,
     mayUse: requireRoute,
-    onAnswered: ({ requestId, collection }, outcome, timingsMs) =>
-      telemetry.questionAnswered({ requestId, collection, outcome, timingsMs }),
+    keepAnswers: {
+      memoryBytes: Math.min(settings.cache.memoryBytes, ANSWERS_BYTES),
+      ...(redis && { shared: createRedisCacheStore({ connection: redis }) }),
+    },
+    countTokens: async (model, texts, stopAbove) =>
+      model === EXTRACTIVE
+        ? texts.map((text) => encoder.countTokens(text))
+        : tokenCounter.count(model, texts, stopAbove),
+    canaryOf: createCanaries(masterKey),
+    onAnswered: ({ requestId, collection }, outcome, details) =>
+      telemetry.questionAnswered({ requestId, collection, outcome, ...details }),
     onDocumentFailed: (requestId, error) => log.warn('document_failed', { request_id: requestId, error }),
     onNotForgotten: (error) => telemetry.storeDown({ store: 'cache', error }),
   });
 
   // Work in the background.
   const jobs = createJobs({
-    queue: createDatabaseJobQueue({ database, clock, newToken: () => crypto.randomUUID() }),
+    queue: await openJobQueue(settings, { database, clock, log }),
     ...settings.jobs,
     keys,
     clock,
@@ -270,6 +299,19 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     events: telemetry,
   });
   const work = createBackgroundWork({ ...rag, jobs, database, clock, encode: responseOf });
+
+  const sources = openSources({
+    ...rag,
+    database,
+    clock,
+    sleep: systemSleep,
+    vault,
+    folders: settings.sources.folders,
+    isListedHost: (hostname) => isListedHost(hostname, settings.sources.hosts),
+    jobs,
+    events: telemetry,
+    onError: (error) => log.warn('source_trouble', { error }),
+  });
 
   // HTTP.
   let draining = false;
@@ -292,23 +334,10 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       managed,
       vault,
       health,
-      cache,
+      cache: rag.cache,
       placeOf,
       mayReach: (url) => mayReach(url, settings.upstreamHosts),
       file: settings,
-  const sources = openSources({
-    ...rag,
-    database,
-    clock,
-    sleep: systemSleep,
-    vault,
-    folders: settings.sources.folders,
-    isListedHost: (hostname) => isListedHost(hostname, settings.sources.hosts),
-    jobs,
-    events: telemetry,
-    onError: (error) => log.warn('source_trouble', { error }),
-  });
-
       listModels: async (name, signal) => {
         const found = catalogue.current().providers.find(({ provider }) => provider.name === name);
         if (found === undefined) throw new SekishoError('not_found', { values: { path: `/v1/providers/${name}` } });
@@ -320,6 +349,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     telemetry,
     clock,
     jobs: { work, clock, sleep: systemSleep },
+    sources,
     ...rag,
     assets: (path) => consoleAssets(path),
     system: {
@@ -345,7 +375,6 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   const url = `http://${settings.host.includes(':') ? `[${settings.host}]` : settings.host}:${server.port}`;
   folder.publish({ pid: process.pid, url });
 
-    sources,
   // What an earlier process accepted is finished, and the handbook brought up to date.
   const background = new AbortController();
   const settling = rag.ingest
@@ -360,6 +389,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   if (folder.isNew) await settling;
 
   jobs.start();
+  sources.start();
 
   // What upstreams offer is learned while calls are already taken.
   catalogue.refreshModels().catch((error: unknown) => log.debug('models_not_listed', { error }));
@@ -376,16 +406,17 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       }
       await server.stop(true);
       background.abort();
+      await sources.close();
       await jobs.stop(JOB_GRACE_MS);
       await settling;
       opened.close();
+      onnx.close();
       managed.close();
       await ledgerWriter.close();
       await redis?.close();
       threads.close();
       await index.close();
       await database.close();
-  sources.start();
       await localDatabase?.close();
       folder.release();
       await tracing?.close();
@@ -394,14 +425,24 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
   };
 }
 
+/** Jobs in Redis where they are to be there; the library for it is loaded only then. */
+async function openJobQueue(
+  { jobs, redis }: Settings,
+  { log, ...deps }: { database: Database; clock: Clock; log: Log },
+): Promise<JobQueue> {
+  const newToken = (): string => crypto.randomUUID();
+  if (redis === undefined || jobs.store === 'database') return createDatabaseJobQueue({ ...deps, newToken });
+  const { createBullmqJobQueue } = await import('./stores/redis/bullmq-job-queue.ts');
+  const connection = createRedisConnection({ ...redis, commandTimeoutMs: JOBS_REDIS_TIMEOUT_MS, log });
+  return createBullmqJobQueue({ ...deps, connection, newToken, stalledIntervalMs: jobs.leaseMs / 4 });
+}
+
 /** A provider that answers inside this process, under one name and free of charge. */
 function localEntry(provider: Provider, model: string, kind: 'chat' | 'embedding'): ProviderEntry {
-  const free = { inputPerMillion: 0, outputPerMillion: 0 };
-  return { provider, models: () => [{ model, kinds: [kind] }], priceOf: () => free, trusted: false };
+  return { provider, models: () => [{ model, kinds: [kind] }], priceOf: () => FREE, trusted: false };
 }
 
 /** A key that is bound to routes must name the collection's model among them. */
 function requireRoute({ principal, route }: ModelCall): void {
-      await sources.close();
   if (!mayUseRoute(principal, route)) throw new SekishoError('route_forbidden', { values: { route } });
 }
