@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import type { IndexHit } from '../../ports/chunk-index.ts';
-import { fuse } from './fuse.ts';
+import { fuse, fuseByRank } from './fuse.ts';
 
 const leg = (...pairs: [string, number][]): IndexHit[] =>
   pairs.map(([chunkId, score]) => ({ chunkId, documentId: chunkId, start: 0, end: 1, headingPath: [], score }));
@@ -79,4 +79,77 @@ describe('fuse', () => {
       }),
     );
   });
+});
+
+describe('fuse by rank', () => {
+  test('is reciprocal rank fusion, the first of both legs scoring 1', () => {
+    const [first, second, third] = fuseByRank(leg(['a', 9], ['b', 8]), leg(['a', 0.9], ['c', 0.8]), 0.5);
+    expect(first).toMatchObject({ hit: { chunkId: 'a' }, score: 1, explain: { fused: 1 } });
+    expect(second?.score).toBeCloseTo((0.5 * 61) / 62);
+    expect(second?.explain.lexical).toEqual({ rank: 2, raw: 8, normalised: 61 / 62, weight: 0.5 });
+    expect([second?.hit.chunkId, third?.hit.chunkId]).toEqual(['b', 'c']);
+  });
+
+  test('only ranks count, not scores', () => {
+    const order = (scale: number): string[] =>
+      fuseByRank(leg(['a', 9 * scale], ['b', scale]), leg(['b', 0.9 * scale], ['c', 0.1 * scale]), 0.4).map(
+        ({ hit }) => hit.chunkId,
+      );
+    expect(order(1)).toEqual(order(50));
+  });
+});
+
+const pairs = fc.uniqueArray(
+  fc.tuple(fc.integer({ min: 0, max: 30 }), fc.double({ min: 0.01, max: 50, noNaN: true })),
+  {
+    selector: ([id]) => id,
+  },
+);
+const asLeg = (some: [number, number][]): IndexHit[] =>
+  leg(...some.map(([id, score]): [string, number] => [`c${id}`, score]).sort((a, b) => b[1] - a[1]));
+const ways: [string, (a: IndexHit[], b: IndexHit[], w: number) => { hit: IndexHit; score: number }[]][] = [
+  ['convex', (a, b, denseWeight) => fuse(a, b, { denseWeight, limit: 40 })],
+  ['rrf', fuseByRank],
+];
+
+describe.each(ways)('every fusion: %s', (_, fused) => {
+  const weight = fc.double({ min: 0.01, max: 0.99, noNaN: true });
+
+  test('scores lie in 0..1 in falling order, and every candidate comes once', () => {
+    fc.assert(
+      fc.property(pairs, pairs, weight, (some, others, w) => {
+        const made = fused(asLeg(some), asLeg(others), w);
+        const ids = new Set([...some, ...others].map(([id]) => `c${id}`));
+        expect(made.map(({ hit }) => hit.chunkId).sort()).toEqual([...ids].sort());
+        made.forEach(({ score }, i) => {
+          expect(score).toBeGreaterThanOrEqual(0);
+          expect(score).toBeLessThanOrEqual(Math.min(1 + 1e-9, made[i - 1]?.score ?? 2));
+        });
+      }),
+    );
+  });
+
+  test('a hit that stands before another in both legs stands before it in the fusion', () => {
+    fc.assert(
+      fc.property(pairs, pairs, weight, (some, others, w) => {
+        const [lexical, dense] = [asLeg(some), asLeg(others)];
+        const place = (hits: IndexHit[], id: string): number => hits.findIndex(({ chunkId }) => chunkId === id);
+        const made = fused(lexical, dense, w).map(({ hit }) => hit.chunkId);
+        const both = made.filter((id) => place(lexical, id) >= 0 && place(dense, id) >= 0);
+        for (const a of both) {
+          for (const b of both) {
+            const better = (leg: IndexHit[]): boolean =>
+              (leg[place(leg, a)]?.score ?? 0) > (leg[place(leg, b)]?.score ?? 0);
+            if (better(lexical) && better(dense)) expect(made.indexOf(a)).toBeLessThan(made.indexOf(b));
+          }
+        }
+      }),
+    );
+  });
+});
+
+test('convex: which candidate came in first among equals does not matter', () => {
+  const order = (hits: IndexHit[]): string[] =>
+    fuse(hits, [], { denseWeight: 0.5, limit: 40 }).map(({ hit }) => hit.chunkId);
+  expect(order(leg(['a', 2], ['b', 2], ['c', 2]))).toEqual(order(leg(['c', 2], ['b', 2], ['a', 2])));
 });

@@ -11,6 +11,8 @@ import { DEFAULT_TENANT } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
 import { createLanceIndex } from '../../stores/lance/lance-index.ts';
 import { tagsOf } from '../tags.ts';
+import { defaultCollectionSettings, type RetrievalSettings } from '../../spec/collection.ts';
+import type { Reranker } from './rerank/reranker.ts';
 import { createRetrieve } from './retrieve.ts';
 import type { LiveSpan, RetrieveDeps, RetrieveRequest, RetrieveResult } from './retrieve.ts';
 
@@ -154,6 +156,111 @@ describe('retrieve', () => {
     const left = new AbortController();
     left.abort();
     await expect(ask({ signal: left.signal })).rejects.toMatchObject({ code: 'caller_left' });
+  });
+
+  const settled = (settings: Partial<RetrievalSettings>): Partial<RetrieveDeps> => {
+    const defaults = defaultCollectionSettings('topics');
+    const stored = { retrieval: { ...defaults.retrieval, ...settings } };
+    return {
+      collections: {
+        get: async (_, name) => ({ name, version: 1, embeddingRoute: 'topics', settings: stored }),
+      },
+    };
+  };
+
+  test('the collection says which legs, which fusion and how many, and a request says otherwise', async () => {
+    const lexical = await ask({}, settled({ mode: 'lexical' }));
+    expect(ids(lexical)).toEqual(['leave']);
+    expect(lexical.record).toMatchObject({ mode: 'lexical', denseWeight: 0, queries: [{ lexical: 1, dense: 0 }] });
+    expect(ids(await ask({ mode: 'dense' }, settled({ mode: 'lexical' })))).toContain('kyuka');
+    const byRank = await ask({}, settled({ fusion: 'rrf' }));
+    expect(byRank.hits[0]?.explain).toMatchObject({ lexical: { normalised: 1, weight: 0.5 } });
+    expect(byRank.hits[0]?.score).toBeGreaterThan(0.99);
+    expect((await ask({ settings: { fusion: 'rrf', denseWeight: 1 } })).record).toMatchObject({ denseWeight: 1 });
+  });
+
+  test('several queries are searched at once and fused; an imagined answer by its meaning alone', async () => {
+    const { hits, record } = await ask({ queries: [{ text: '請求書はいつ発行されますか', weight: 2 }] });
+    expect(hits.slice(0, 2).map((hit) => hit.documentId)).toEqual(['seikyu', 'leave']);
+    expect(record.queries.map(({ weight }) => weight)).toEqual([1, 2]);
+    expect(hits[0]?.explain?.queries?.some(({ query }) => query.startsWith('請求書'))).toBe(true);
+    const imagined = await ask({ hyde: 'invoice payment', topK: 4 });
+    expect(imagined.record.queries[1]).toMatchObject({ text: 'invoice payment', lexical: 0 });
+    expect(ids(imagined).indexOf('seikyu')).toBeLessThan(ids(imagined).indexOf('login'));
+    expect(ids(imagined)[0]).toBe('leave');
+    await expect(ask({ queries: Array.from({ length: 11 }, () => ({ text: 'x' })) })).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+    await expect(ask({ queries: [{ text: 'x', weight: 0 }] })).rejects.toMatchObject({ code: 'invalid_request' });
+  });
+
+  test('age and trust press down, a tier of 0 is kept out, and no reranker lifts it', async () => {
+    const trust = { field: 'lang', factors: { en: 0.1, fr: 0 } };
+    const pressed = await ask({ query: 'annual leave 休暇' }, settled({ trust }));
+    expect(ids(pressed)[0]).toBe('kyuka');
+    expect(pressed.hits[0]?.explain?.factors).toEqual({ trust: 1 });
+    const turned: Reranker = {
+      kind: 'mmr',
+      depth: 20,
+      rerank: async ({ candidates }) => ({ scores: candidates.map(() => 1), raw: candidates.map(() => 1) }),
+    };
+    const reranked = await ask({}, { ...settled({ trust }), rerankers: () => turned });
+    expect(reranked.hits.at(-1)?.metadata['lang']).toBe('en');
+    const shut = await ask({}, settled({ trust: { field: 'lang', factors: { en: 0 } } }));
+    expect(shut.hits.every((hit) => hit.metadata['lang'] === 'ja')).toBe(true);
+    expect(shut.hits).toHaveLength(2);
+  });
+
+  test('a reranker orders, says what it changed, and is let go where its upstream fails', async () => {
+    const turned: Reranker = {
+      kind: 'cross-encoder',
+      depth: 2,
+      rerank: async ({ candidates }) => ({ scores: candidates.map((_, i) => i / 2), raw: candidates.map((_, i) => i) }),
+    };
+    const answer = await ask({ topK: 4 }, { rerankers: () => turned });
+    expect(ids(answer).slice(0, 2)).toEqual(['kyuka', 'leave']);
+    expect(answer.hits[0]?.explain?.rerank).toEqual({ kind: 'cross-encoder', raw: 1, rankBefore: 2, rankAfter: 1 });
+    expect(answer.hits[2]?.explain?.rerank).toBeUndefined();
+    expect(answer.hits.map(({ score }) => score)).toEqual(answer.hits.map(({ score }) => score).sort((a, b) => b - a));
+
+    const down = new SekishoError('upstream_unreachable', { values: { target: 'x' } });
+    const failing: Reranker = { kind: 'cross-encoder', depth: 2, rerank: () => Promise.reject(down) };
+    const degraded = await ask({}, { rerankers: () => failing });
+    expect(ids(degraded)[0]).toBe('leave');
+    expect(degraded.degradedBy).toBe(down);
+    const broke = new SekishoError('rate_limited');
+    const refusing: Reranker = { ...failing, rerank: () => Promise.reject(broke) };
+    await expect(ask({}, { rerankers: () => refusing })).rejects.toBe(broke);
+    const off = await ask({ rerank: 'off' }, { rerankers: ({ kind }) => (kind === 'none' ? undefined : failing) });
+    expect(off.degradedBy).toBeUndefined();
+  });
+
+  test('a document that was replaced after the search is searched for again, a deleted one once', async () => {
+    const searched: string[] = [];
+    let replaced = 1;
+    const flaky: Partial<RetrieveDeps> = {
+      index: {
+        searchLexical: (...asked) => {
+          searched.push('lexical');
+          return index.searchLexical(...asked);
+        },
+        searchDense: (...asked) => index.searchDense(...asked),
+      },
+      documents: {
+        hydrate: async (_tenant, _collection, spans) => {
+          const missing = replaced-- > 0;
+          return spans.map(({ documentId }): LiveSpan | undefined =>
+            missing && documentId === 'leave' ? undefined : { title: '', content: 'text', metadata: {} },
+          );
+        },
+      },
+    };
+    expect(ids(await ask({}, flaky))[0]).toBe('leave');
+    expect(searched).toHaveLength(2);
+    searched.length = 0;
+    replaced = Infinity;
+    expect(ids(await ask({}, flaky))).not.toContain('leave');
+    expect(searched).toHaveLength(2);
   });
 
   test.each<[Partial<RetrieveRequest>, string]>([

@@ -25,7 +25,7 @@ export function createMmr(encode: (text: string) => Float32Array, lambda: number
       }
       left.delete(best);
       raw[best] = bestValue;
-      scores[best] = bestValue + 1 - lambda;
+      scores[best] = Math.max(0, bestValue + 1 - lambda);
       const taken = vectors[best];
       if (taken === undefined) break;
       for (const at of left) likeness[at] = Math.max(likeness[at] ?? 0, cosine(taken, vectors[at] ?? taken));
