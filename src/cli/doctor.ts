@@ -66,7 +66,8 @@ export async function doctor(input: CommandInput): Promise<number> {
 
   const known = new Set([...settings.providers, ...settings.localServers].map(({ name }) => name))
     .add('extractive')
-    .add('static');
+    .add('static')
+    .add('local');
   for (const route of settings.routes) {
     const missing = route.groups
       .flatMap((group) => group.targets.map((target) => target.name))

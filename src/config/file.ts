@@ -82,7 +82,7 @@ function resolveReferences(
 /** With discovery off, a target can only name a provider of the file or a built-in one. */
 function unknownProviders(config: FileConfig): ConfigProblem[] {
   if (config.discover !== false) return [];
-  const known = new Set([...Object.keys(config.providers ?? {}), 'extractive', 'static']);
+  const known = new Set([...Object.keys(config.providers ?? {}), 'extractive', 'static', 'local']);
   return Object.entries(config.routes ?? {}).flatMap(([name, route]) =>
     targetNames(route)
       .filter((target) => !known.has(target.slice(0, target.indexOf('/'))))

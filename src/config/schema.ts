@@ -160,12 +160,12 @@ export const configSchema = z
     embedding: z
       .strictObject({ route: z.string().optional().describe('Model for new collections. Default: static-en-ja.') })
       .optional(),
+    models: z
+      .strictObject({
+        folder: z.string().min(1).optional().describe('Where ONNX models lie. Default: models in the data folder.'),
+      })
+      .optional(),
     jobs: jobsSchema,
-    handbook: z
-      .boolean()
-      .optional()
-      .describe('Whether the pages about Sekisho itself are kept in the collection handbook. Default true.'),
-    logging: z
     sources: z
       .strictObject({
         folders: z
@@ -181,6 +181,11 @@ export const configSchema = z
       })
       .optional()
       .describe('What sources made over the API may reach.'),
+    handbook: z
+      .boolean()
+      .optional()
+      .describe('Whether the pages about Sekisho itself are kept in the collection handbook. Default true.'),
+    logging: z
       .strictObject({
         level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).optional(),
         sinks: z.array(logSink).min(1).max(10).optional().describe('Where log lines go. Default: standard error.'),

@@ -58,6 +58,8 @@ export interface Settings {
   jobs: JobSettings;
   answerRoute: string;
   embeddingRoute: string;
+  /** Where local models lie, a folder each. */
+  modelsFolder: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
   handbook: boolean;
   /** True where the upstream calls go through a proxy, so that reaching the host itself proves nothing. */
@@ -127,25 +129,26 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
     return { path: file.path ?? 'environment', problems: [{ path: thrown.path, message: thrown.message }] };
   }
   const retry = retrySettings(config.retry, DEFAULT_RETRY);
+  const dataFolder = absolute(overrides.dataFolder ?? environment.get('SEKISHO_DATA') ?? 'data');
   const redisUrl = config.redis?.url ?? environment.get('REDIS_URL');
   return {
     settings: {
       host: config.server?.host ?? environment.get('SEKISHO_HOST') ?? '127.0.0.1',
       port,
-      dataFolder: absolute(overrides.dataFolder ?? environment.get('SEKISHO_DATA') ?? 'data'),
+      dataFolder,
       configPath: file.path,
       ...(adminText !== undefined && { adminKey: new Secret(adminText) }),
       maxBodyBytes: config.server?.max_body_bytes ?? 32 * 1024 * 1024,
       bodyTimeoutMs: (config.server?.body_timeout_s ?? 30) * 1_000,
       idleTimeoutS: config.server?.idle_timeout_s ?? 60,
       upstreamHosts: config.server?.upstream_hosts ?? [],
-      ...(masterText !== undefined && { masterKey: new Secret(masterText) }),
-      providers,
-      localServers: localServerSettings(config, environment),
       sources: {
         folders: config.sources?.folders?.map(absolute) ?? [join(dataFolder, 'inbox')],
         hosts: config.sources?.hosts ?? [],
       },
+      ...(masterText !== undefined && { masterKey: new Secret(masterText) }),
+      providers,
+      localServers: localServerSettings(config, environment),
       routes: Object.entries(config.routes ?? {}).map(([name, route]) => routeSettings(name, route, retry)),
       targets: new Map(
         Object.entries(config.targets ?? {}).map(([name, policy]) => [name, targetPolicySettings(policy)]),
@@ -184,6 +187,7 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       jobs: jobSettings(config.jobs, redisUrl !== undefined),
       answerRoute: config.answers?.route ?? 'extractive',
       embeddingRoute: config.embedding?.route ?? 'static-en-ja',
+      modelsFolder: absolute(config.models?.folder ?? join(dataFolder, 'models')),
       logLevel: overrides.logLevel ?? level ?? config.logging?.level ?? overrides.usualLogLevel ?? 'info',
       handbook: config.handbook ?? true,
       proxied: ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'].some((name) => environment.get(name)),

@@ -22,6 +22,11 @@ export function mayReach(url: URL, listed: readonly string[]): boolean {
   );
 }
 
+/** Whether a host is on a list of hosts, where `*` stands for one label. */
+export function isListedHost(hostname: string, listed: readonly string[]): boolean {
+  return listed.some((pattern) => hostPattern(pattern.replace(/^\[|\]$/g, '')).test(hostname));
+}
+
 function hostPattern(pattern: string): RegExp {
   const escaped = pattern.toLowerCase().replace(/[.+?^${}()|[\]\\]/g, String.raw`\$&`);
   return new RegExp(`^${escaped.replaceAll('*', '[^.]+')}$`);

@@ -1,6 +1,6 @@
 import type { Secret } from '../lib/secret.ts';
 import type { Provider } from '../ports/provider.ts';
-import type { Wire } from '../spec/wire.ts';
+import type { RemoteWire } from '../spec/wire.ts';
 import { createAnthropicProvider } from './anthropic/anthropic-provider.ts';
 import { createBedrockProvider } from './bedrock/bedrock-provider.ts';
 import { createCohereProvider } from './cohere/cohere-provider.ts';
@@ -15,7 +15,7 @@ import { createOpenAiProvider } from './openai/openai-provider.ts';
 /** A remote endpoint, whatever its wire. */
 export interface RemoteProvider {
   name: string;
-  wire: Exclude<Wire, 'extractive' | 'static'>;
+  wire: RemoteWire;
   baseUrl: string;
   credential?: Secret;
   headers: Readonly<Record<string, string>>;

@@ -4,7 +4,7 @@ import { readEnvironment } from '../../src/config/env.ts';
 import { readConfigFile } from '../../src/config/file.ts';
 import { configSchema, type FileConfig } from '../../src/config/schema.ts';
 import { readSettings } from '../../src/config/settings.ts';
-import { WIRES } from '../../src/spec/wire.ts';
+import { OWN_WIRES, WIRES } from '../../src/spec/wire.ts';
 
 const PATH = join(import.meta.dirname, '../../docs/examples/sekisho.yaml');
 const ENVIRONMENT = readEnvironment(
@@ -40,7 +40,7 @@ describe('the example configuration', () => {
     const { config } = example();
     expect(new Set(Object.keys(config))).toEqual(new Set(Object.keys(configSchema.shape)));
     const shown = new Set(Object.values(config.providers ?? {}).map(({ wire }): string => wire));
-    expect(shown).toEqual(new Set(WIRES.filter((wire) => wire !== 'extractive' && wire !== 'static')));
+    expect(shown).toEqual(new Set(WIRES.filter((wire) => !OWN_WIRES.some((own) => own === wire))));
   });
 
   test('names what is not set, with its place', () => {

@@ -27,7 +27,7 @@ export interface ProviderAdminDeps {
 const TEST_MS = 10_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /** Names under which this process answers itself. */
-const OWN_NAMES: ReadonlySet<string> = new Set(['extractive', 'static', 'rag']);
+const OWN_NAMES: ReadonlySet<string> = new Set(['extractive', 'static', 'local', 'rag']);
 /** A host name and nothing else; with anything more, what is checked and what is asked for might differ. */
 const HOST_NAME =
   /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
