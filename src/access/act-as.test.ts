@@ -19,11 +19,17 @@ test('an administrator acts for anybody, and is none any more', () => {
     role: 'member',
     groups: ['x'],
     attributes: { a: ['1'] },
+    acting: true,
   });
 });
 
 test('a member acts for whom it covers, and for nobody else', () => {
-  expect(actAs(member, { groups: ['hr'], attributes: {} })).toEqual({ ...member, groups: ['hr'], attributes: {} });
+  expect(actAs(member, { groups: ['hr'], attributes: {} })).toEqual({
+    ...member,
+    groups: ['hr'],
+    attributes: {},
+    acting: true,
+  });
   expect(() => actAs(member, { groups: ['hr', 'sales'], attributes: {} })).toThrow('(groups)');
   expect(() => actAs(member, { groups: [], attributes: { region: ['nagoya'] } })).toThrow('(attributes.region)');
   expect(() => actAs(member, { groups: [], attributes: { constructor: ['x'] } })).toThrow('(attributes.constructor)');

@@ -18,5 +18,5 @@ export function actAs(principal: Principal, as: ActingAs): Principal {
   if (missing !== undefined) {
     throw new SekishoError('forbidden', { values: { action: `act as somebody with rights it lacks (${missing})` } });
   }
-  return { ...principal, role: 'member', groups: as.groups, attributes: as.attributes };
+  return { ...principal, role: 'member', groups: as.groups, attributes: as.attributes, acting: true };
 }

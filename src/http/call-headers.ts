@@ -72,7 +72,7 @@ function isWish(wish: string): wish is CacheWish['wish'] {
 }
 
 /** Headers are bytes of ISO 8859-1, so that other letters come percent-encoded. */
-function plainText(value: string, header: string): string {
+export function plainText(value: string, header: string): string {
   if (/[^\x20-\x7e]/.test(value)) throw wrong(header, 'letters outside ASCII must be percent-encoded');
   if (!value.includes('%')) return value;
   try {

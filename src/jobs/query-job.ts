@@ -1,7 +1,18 @@
+import { actAs, type ActingAs } from '../access/act-as.ts';
 import { mayUseRoute } from '../access/permissions.ts';
-import { isJsonObject, numberAt, objectAt, parseJson, stringAt, type JsonObject } from '../lib/json.ts';
+import {
+  arrayAt,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  numberAt,
+  objectAt,
+  parseJson,
+  stringAt,
+} from '../lib/json.ts';
 import type { Jobs } from '../ports/jobs.ts';
 import type { AnswerQuestion, QuestionAnswer } from '../rag/answer-question.ts';
+import type { Message } from '../spec/chat.ts';
 import { SekishoError } from '../spec/errors.ts';
 import type { JobRecord } from '../spec/job.ts';
 import type { Principal } from '../spec/principal.ts';
@@ -13,7 +24,10 @@ export interface AsyncQuestion {
   principal: Principal;
   collection: string;
   question: string;
-  topK: number;
+  /** As many passages as the collection hands on, where absent. */
+  topK?: number;
+  /** Turns before the question, oldest first. */
+  history?: readonly { role: 'user' | 'assistant'; content: string }[];
   filters?: JsonObject;
   /** Whether the result tells why each hit was found. */
   explain: boolean;
@@ -35,21 +49,24 @@ export interface QueryJobDeps {
 /** Questions in the background: the answer, with its sources, is the result of the job. */
 export function createQueryJobs({ jobs, answerQuestion, encode }: QueryJobDeps): QueryJobs {
   jobs.handle(QUERY, {
-    run: async ({ job, principal, signal, requestId, report }) => {
+    run: async ({ job, principal: key, signal, requestId, report }) => {
       const { input } = job;
+      const as = input['as'] === undefined ? undefined : actingAsOf(input['as']);
+      const principal = as === undefined ? key : actAs(key, as);
       const collection = stringAt(input, 'collection') ?? '';
       const route = `rag/${collection}`;
       // The key may have been bound to other routes since.
       if (!mayUseRoute(principal, route)) throw new SekishoError('route_forbidden', { values: { route } });
       const filters = objectAt(input, 'filters');
+      const topK = numberAt(input, 'top_k');
       report({ total: 1, done: 0, failed: 0, failures: [] });
       const events = answerQuestion({
         requestId,
         principal,
         collection,
         question: stringAt(input, 'query') ?? '',
-        history: [],
-        topK: numberAt(input, 'top_k') ?? 5,
+        history: arrayAt(input, 'history').flatMap(turnOf),
+        ...(topK !== undefined && { topK }),
         signal,
         stream: false,
         ...(filters !== undefined && { filters }),
@@ -65,14 +82,48 @@ export function createQueryJobs({ jobs, answerQuestion, encode }: QueryJobDeps):
   });
 
   return {
-    submit: ({ principal, collection, question, topK, filters, explain, priority }) =>
+    submit: ({ principal, collection, question, topK, history = [], filters, explain, priority }) =>
       jobs.submit({
         tenantId: principal.tenantId,
         keyId: principal.keyId,
         queue: 'query',
         kind: QUERY,
-        input: { collection, query: question, top_k: topK, explain, ...(filters !== undefined && { filters }) },
+        input: {
+          collection,
+          query: question,
+          ...(topK !== undefined && { top_k: topK }),
+          ...(history.length > 0 && { history: history.map((turn) => ({ ...turn })) }),
+          explain,
+          ...(filters !== undefined && { filters }),
+          // Whoever the key acts for now is whom the answer is for, whatever more the key may do.
+          ...(principal.acting === true && { as: shownRights(principal) }),
+        },
         ...(priority !== undefined && { priority }),
       }),
+  };
+}
+
+function turnOf(turn: JsonValue): Message[] {
+  if (!isJsonObject(turn)) return [];
+  const role = turn['role'] === 'assistant' ? 'assistant' : 'user';
+  return [{ role, parts: [{ type: 'text', text: stringAt(turn, 'content') ?? '' }] }];
+}
+
+function shownRights({ groups = [], attributes = {} }: Principal): JsonObject {
+  return {
+    groups: [...groups],
+    attributes: Object.fromEntries(Object.entries(attributes).map(([name, values]) => [name, [...values]])),
+  };
+}
+
+/** What shownRights made. Anything else is somebody without groups and attributes. */
+function actingAsOf(value: JsonValue): ActingAs {
+  const texts = (list: JsonValue | undefined): string[] =>
+    Array.isArray(list) ? list.filter((each) => typeof each === 'string') : [];
+  if (!isJsonObject(value)) return { groups: [], attributes: {} };
+  const attributes = Object.entries(objectAt(value, 'attributes') ?? {});
+  return {
+    groups: texts(value['groups']),
+    attributes: Object.fromEntries(attributes.map(([name, values]) => [name, texts(values)])),
   };
 }

@@ -18,4 +18,6 @@ export interface Principal {
   /** What documents can be opened to, beside the role. */
   groups?: readonly string[];
   attributes?: Readonly<Record<string, readonly string[]>>;
+  /** The rights are those of somebody for whom the key acts. */
+  acting?: true;
 }

@@ -18,6 +18,11 @@ export const attributes = z
   .refine((object) => Object.keys(object).length <= 20, 'has more than 20 names')
   .describe('Attributes that documents can be opened to, each with its values.');
 
+/** For whom a caller acts; as a field of a body, or as JSON in the header `x-sekisho-as`. */
+export const actingAsSchema = z
+  .strictObject({ groups: groups.default([]), attributes: attributes.default({}) })
+  .describe('Answer with the rights of an end user: these groups and attributes, and no others.');
+
 /** Body of `POST /v1/keys`. Times are ISO 8601, money is in dollars. */
 export const createKeySchema = z.strictObject({
   name: oneLine,

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { filtersSchema } from './filters.ts';
+import { actingAsSchema } from './keys.ts';
 import { collectionName } from './documents.ts';
 
 const text = z.string().min(1).max(8_000);
@@ -13,7 +15,8 @@ const searchFields = {
   hyde: text.optional().describe('A passage that would answer the question, searched for by meaning alone.'),
   collection: collectionName.default('default'),
   top_k: z.int().min(1).max(100).optional().describe('As many as the collection says where absent, 5 by default.'),
-  filters: z.record(z.string(), z.unknown()).optional(),
+  filters: filtersSchema.optional(),
+  as: actingAsSchema.optional(),
   mode: z.enum(['hybrid', 'lexical', 'dense']).optional().describe('The one of the collection where absent.'),
   rerank: z.literal('off').optional().describe('The order of the two legs stands.'),
 };

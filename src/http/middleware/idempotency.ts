@@ -1,4 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono';
+import { rightsKey } from '../../rag/access.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { HttpEnv } from '../http-context.ts';
 import { inTime } from '../read-body.ts';
@@ -97,9 +98,12 @@ export function idempotency(deps: IdempotencyDeps): MiddlewareHandler<HttpEnv> {
   };
 }
 
-/** A key stands for one request: another address or another body is another request. */
+/** A key stands for one request: another address, other rights or another body is another request. */
 async function hashOf(context: Context<HttpEnv>): Promise<string> {
   const hash = new Bun.CryptoHasher('sha256').update(`${context.req.path}\0`);
+  const principal = context.get('principal');
+  // What was answered to one end user is not given to another for whom the same key acts.
+  if (principal.acting === true) hash.update(`${rightsKey(principal)}\0`);
   // As bytes: a form with files is not text, and is read again by its route.
   return hash.update(await inTime(context, context.req.arrayBuffer())).digest('base64');
 }

@@ -13,6 +13,7 @@ import {
   taskEventsQuerySchema,
   taskListQuerySchema,
 } from '../contract/jobs.ts';
+import { actingByBody } from '../acting-as.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
 import { judge, readValid } from '../read-body.ts';
 import { readUpload } from '../read-upload.ts';
@@ -53,13 +54,14 @@ export function jobRoutes({ work, clock, sleep }: JobRouteDeps): Hono<HttpEnv> {
   return new Hono<HttpEnv>()
     .post('/v1/query_async', async (context) => {
       const request = await readValid(context, queryAsyncRequestSchema);
-      const principal = context.get('principal');
+      const principal = actingByBody(context.get('principal'), request.as);
       requireCollection(principal, request.collection);
       const job = await queryJobs.submit({
         principal,
         collection: request.collection,
         question: request.query,
-        topK: request.top_k,
+        ...(request.top_k !== undefined && { topK: request.top_k }),
+        history: request.history,
         explain: request.explain,
         ...(request.filters !== undefined && { filters: request.filters as JsonObject }),
         ...priorityOf(principal, request.priority),

@@ -17,6 +17,7 @@ import {
   type whyNotResponseSchema,
 } from '../contract/search.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
+import { actingByBody } from '../acting-as.ts';
 import { readValid } from '../read-body.ts';
 
 export interface SearchRouteDeps {
@@ -67,7 +68,7 @@ export function requireCollection(principal: Principal, collection: string): voi
 }
 
 function requestOf(context: HttpContext, fields: SearchFields): RetrieveRequest {
-  const principal = context.get('principal');
+  const principal = actingByBody(context.get('principal'), fields.as);
   const { collection, query, queries, hyde, top_k: topK, filters, mode, rerank } = fields;
   requireCollection(principal, collection);
   return {
