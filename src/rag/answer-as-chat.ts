@@ -5,9 +5,7 @@ import { SekishoError, toSekishoError } from '../spec/errors.ts';
 import type { CollectionName } from '../spec/ids.ts';
 import { noUsage } from '../spec/usage.ts';
 import { textOf } from './answer/condense-question.ts';
-import type { AnswerEvent, AnswerQuestion, Question } from './answer-question.ts';
-
-const TOP_K = 5;
+import type { AnswerEvent, AnswerFacts, AnswerQuestion, Question } from './answer-question.ts';
 
 export type AnswerAsChat = (call: ModelCall, collection: CollectionName) => Promise<ModelAnswer>;
 
@@ -20,18 +18,18 @@ export function createAnswerAsChat(deps: {
     deps.mayUse(call);
     const events = deps.answerQuestion(questionOf(call, collection));
     // Up to here a failure is an answer with a status; afterwards it is the end of a stream.
-    let begun: ModelAnswer | undefined;
+    let begun: AnswerFacts | undefined;
     for (let next = await events.next(); next.done !== true; next = await events.next()) {
       if (next.value.type !== 'begun') continue;
-      begun = next.value.answer;
+      begun = next.value.facts;
       break;
     }
     if (begun === undefined) throw new SekishoError('internal', { cause: new Error('an answer without a model') });
-    const facts = { ...begun.facts, route: call.route };
-    if (call.stream || begun.kind === 'stream') return { kind: 'stream', facts, frames: framesOf(events) };
+    const facts = { ...begun, route: call.route };
+    if (call.stream) return { kind: 'stream', facts, frames: framesOf(events) };
     const result = await resultOf(events);
     const answer = { usage: result.usage, result: () => result };
-    return { kind: 'whole', facts: { ...begun.facts, route: call.route }, answer };
+    return { kind: 'whole', facts: { ...facts, costMicros: facts.costMicros ?? null }, answer };
   };
 }
 
@@ -57,7 +55,7 @@ function questionOf(call: ModelCall, collection: CollectionName): Question {
   };
   // A system message of the caller would compete with the rules that keep the answer to the documents.
   const history = messages.slice(0, at).filter(({ role }) => role !== 'system');
-  return { requestId, principal, signal, stream, origin, collection, question, topK: TOP_K, history };
+  return { requestId, principal, signal, stream, origin, collection, question, history };
 }
 
 async function* framesOf(events: AsyncGenerator<AnswerEvent>): AsyncGenerator<StreamFrame> {

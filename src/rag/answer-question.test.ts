@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test';
 import type { ModelAnswer, ModelCall } from '../gateway/model-call.ts';
 import { createTextAnalyser } from '../nlp/text-analyser.ts';
 import type { ChatRequest, Message, StreamPart } from '../spec/chat.ts';
+import { defaultCollectionSettings, type CollectionSettings } from '../spec/collection.ts';
 import type { Hit } from '../spec/document.ts';
 import { SekishoError } from '../spec/errors.ts';
 import type { Principal } from '../spec/principal.ts';
@@ -41,14 +42,18 @@ interface Stage {
   wire?: Wire;
   hits?: Hit[];
   answerRoute?: string;
+  settings?: CollectionSettings;
 }
+
+const CANARY = 'mk0123456789abcdef';
 
 /** The road with a model that says what it is told to, and everything that reached model and retrieval. */
 function stage({
-  says = ['It closes at nine. The harbour closes at nine [1].'],
+  says = ['Here you are! The harbour closes at nine [1].'],
   wire = 'openai',
   hits = [HIT],
   answerRoute = 'fast',
+  settings = defaultCollectionSettings('embed'),
 }: Stage = {}) {
   const calls: ModelCall[] = [];
   const requests: ChatRequest[] = [];
@@ -56,6 +61,7 @@ function stage({
   const outcomes: string[] = [];
   const answerQuestion = createAnswerQuestion({
     gateway: {
+      routes: () => [],
       async chat(call): Promise<ModelAnswer> {
         const said = says[Math.min(calls.length, says.length - 1)] ?? '';
         calls.push(call);
@@ -94,12 +100,33 @@ function stage({
       searched.push(request);
       return {
         hits,
-        timings: { analyseMs: 0, embedMs: 1, lexicalMs: 2, denseMs: 3, fuseMs: 0, hydrateMs: 0, totalMs: 4 },
+        timings: {
+          analyseMs: 0,
+          embedMs: 1,
+          lexicalMs: 2,
+          denseMs: 3,
+          fuseMs: 0,
+          hydrateMs: 0,
+          rerankMs: 0,
+          totalMs: 4,
+        },
+        record: {
+          version: 1,
+          mode: 'hybrid',
+          fusion: 'convex',
+          denseWeight: 0.15,
+          reranker: 'none',
+          queries: [],
+          candidates: hits.length,
+        },
       };
     },
+    collections: { require: async () => ({ id: 'harbour', settings }) },
     analyser: createTextAnalyser(),
     clock,
     answerRoute,
+    countTokens: async (_model, texts) => texts.map((text) => Math.ceil(text.length / 4)),
+    canaryOf: () => CANARY,
     onAnswered: (_question, outcome) => outcomes.push(outcome),
   });
   return { answerQuestion, calls, requests, searched, outcomes };

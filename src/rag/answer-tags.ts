@@ -22,3 +22,13 @@ export function answerTags(
   const ids = new Set(passages.map(({ documentId }) => documentId));
   return [collectionTag(collection), ...[...ids].flatMap((id) => [documentTag(id), documentInTag(collection, id)])];
 }
+
+/** The tag of every answer to a question, which a document that is new takes along: it may say more. */
+export function everyAnswerTag(collection: CollectionName): string {
+  return `${collectionTag(collection)}/answers`;
+}
+
+/** The tag of answers that the documents do not say, which any change of a document takes along. */
+export function unansweredTag(collection: CollectionName): string {
+  return `${collectionTag(collection)}/unanswered`;
+}

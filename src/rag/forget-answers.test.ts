@@ -28,10 +28,12 @@ describe('forgetting answers', () => {
     const tags = forgotten.map((selection) => 'tag' in selection && selection.tag);
     const carries = (collection: string, documentId: string): boolean[] =>
       tags.map((tag) => answerTags(collection, [{ documentId }]).includes(String(tag)));
-    expect(carries('town', 'a')).toEqual([true, false]);
-    expect(carries('town', 'b')).toEqual([false, true]);
-    expect(carries('town', 'ab')).toEqual([false, false]);
-    expect(carries('village', 'a')).toEqual([false, false]);
+    expect(carries('town', 'a')).toEqual([true, false, false]);
+    expect(carries('town', 'b')).toEqual([false, true, false]);
+    expect(carries('town', 'ab')).toEqual([false, false, false]);
+    expect(carries('village', 'a')).toEqual([false, false, false]);
+    // And those that the documents do not say: they may do so now.
+    expect(forgotten.at(-1)).toEqual({ tag: 'collection:town/unanswered' });
   });
 
   test('a whole collection is one tag, which all of its answers carry', async () => {
@@ -41,6 +43,13 @@ describe('forgetting answers', () => {
     expect(answerTags('town', [])).toEqual(['collection:town']);
   });
 
+  test('documents that are new take along answers to questions, and no answers of models', async () => {
+    const { forget, forgotten } = stage();
+    await forget(DEFAULT_TENANT, 'town', 'new');
+    expect(forgotten).toEqual([{ tag: 'collection:town/answers' }]);
+    expect(answerTags('town', [{ documentId: 'a' }])).not.toContain('collection:town/answers');
+  });
+
   test('a store that is down is told of once, and every document is named all the same', async () => {
     const { forget, forgotten, problems } = stage((selection) => 'tag' in selection && /[37]$/.test(selection.tag));
     await forget(
@@ -48,7 +57,7 @@ describe('forgetting answers', () => {
       'town',
       Array.from({ length: 250 }, (_, at) => `${at}`),
     );
-    expect(forgotten).toHaveLength(250);
+    expect(forgotten).toHaveLength(251);
     expect(problems).toEqual([new Error('the store is down')]);
   });
 });

@@ -1,15 +1,16 @@
 import type { CacheAdmin, Invalidation } from '../gateway/cache/cache-admin.ts';
 import type { CollectionName, DocumentId, TenantId } from '../spec/ids.ts';
-import { collectionTag, documentInTag } from './answer-tags.ts';
+import { collectionTag, documentInTag, everyAnswerTag, unansweredTag } from './answer-tags.ts';
 
 /**
  * Told of documents whose live version was replaced or deleted, before the change is noted as done: what a crash
- * cuts off is told again. With 'all' the whole collection is gone. Never rejects.
+ * cuts off is told again. With 'all' the whole collection is gone, with 'new' it has documents that it had not. Never
+ * rejects.
  */
 export type OnDocumentsChanged = (
   tenantId: TenantId,
   collection: CollectionName,
-  documents: readonly DocumentId[] | 'all',
+  documents: readonly DocumentId[] | 'all' | 'new',
 ) => Promise<void>;
 
 /** Documents that are forgotten at once; a store that does not answer is waited for once per group. */
@@ -27,7 +28,9 @@ export function createForgetAnswers(deps: {
     const selections: Invalidation[] =
       documents === 'all'
         ? [{ tag: collectionTag(collection) }]
-        : documents.map((id) => ({ tag: documentInTag(collection, id) }));
+        : documents === 'new'
+          ? [{ tag: everyAnswerTag(collection) }]
+          : [...documents.map((id) => ({ tag: documentInTag(collection, id) })), { tag: unansweredTag(collection) }];
     const problems: unknown[] = [];
     for (let from = 0; from < selections.length; from += AT_ONCE) {
       const group = selections.slice(from, from + AT_ONCE);

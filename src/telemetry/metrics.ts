@@ -5,6 +5,7 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 const JOB_SECONDS = [0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600, 14400];
 const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25];
 const TOKENS = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576];
+const SHARES = [0, 0.25, 0.5, 0.75, 0.9, 0.99, 1];
 const BATCH_CALLS = [1, 2, 4, 8, 16, 32, 64, 128];
 
 /**
@@ -173,7 +174,6 @@ export function createMetrics() {
       labelNames: ['queue', 'kind', 'error_type'] as const,
       registers,
     }),
-    ragQueries: new Counter({
     sourceRuns: new Counter({
       name: 'rag_source_runs_total',
       help: 'Runs of sources, by kind and how they ended (done, failed).',
@@ -186,12 +186,12 @@ export function createMetrics() {
       labelNames: ['kind', 'outcome'] as const,
       registers,
     }),
+    ragQueries: new Counter({
       name: 'rag_queries_total',
       help: 'Questions to collections, by collection and outcome (answered, not_answered, error).',
       labelNames: ['collection', 'outcome'] as const,
       registers,
     }),
-    ragDuration: new Histogram({
     ragCache: new Counter({
       name: 'rag_answer_cache_total',
       help: 'Questions to collections that were answered by a kept answer (hit) or anew (miss).',
@@ -218,6 +218,7 @@ export function createMetrics() {
       buckets: SHARES,
       registers,
     }),
+    ragDuration: new Histogram({
       name: 'rag_query_duration_seconds',
       help: 'Time of a question to a collection, by component.',
       labelNames: ['component'] as const,

@@ -187,12 +187,30 @@ export function createTelemetry(log: Log): Telemetry {
 
     spansDropped: (count) => metrics.spanDrops.inc(count),
 
-    questionAnswered: ({ requestId, collection: name, outcome, timingsMs }) => {
-      metrics.ragQueries.inc({ collection: collection(name), outcome });
+    questionAnswered: ({ requestId, collection: name, outcome, timingsMs, cache, verification }) => {
+      const of = collection(name);
+      metrics.ragQueries.inc({ collection: of, outcome });
+      metrics.ragCache.inc({ collection: of, outcome: cache });
       for (const [key, ms] of Object.entries(timingsMs)) {
         metrics.ragDuration.observe({ component: component(key.replace(/Ms$/, '')) }, ms / 1000);
       }
-      log.info('question', { request_id: requestId, collection: name, outcome, ...timingsMs });
+      const { precision, coverage, withheld } = verification ?? {};
+      // An answer that is given again was looked at when it was made.
+      if (verification !== undefined && cache === 'miss') {
+        for (const { verdict } of verification.sentences) metrics.ragSentences.inc({ collection: of, verdict });
+        if (withheld !== undefined && withheld > 0)
+          metrics.ragSentences.inc({ collection: of, verdict: 'withheld' }, withheld);
+        if (typeof precision === 'number') metrics.ragPrecision.observe({ collection: of }, precision);
+        if (typeof coverage === 'number') metrics.ragCoverage.observe({ collection: of }, coverage);
+      }
+      log.info('question', {
+        request_id: requestId,
+        collection: name,
+        outcome,
+        cache,
+        ...(verification && { citation_precision: precision, citation_coverage: coverage, withheld }),
+        ...timingsMs,
+      });
     },
 
     jobEnded: (job, { state, durationMs, error }) => {
@@ -217,6 +235,17 @@ export function createTelemetry(log: Log): Telemetry {
       for (const { queue, waitingMs } of oldest) metrics.oldestJob.set({ queue }, waitingMs / 1_000);
     },
 
+    sourceRunEnded: ({ kind, state, counts, ...fields }) => {
+      metrics.sourceRuns.inc({ kind, state });
+      const { changed, unchanged, removed, failed } = counts;
+      for (const [outcome, count] of Object.entries({ changed, unchanged, removed, failed })) {
+        if (count > 0) metrics.sourceItems.inc({ kind, outcome }, count);
+      }
+      const told = { ...fields, kind, state, changed, unchanged, removed, failed };
+      if (state === 'done' && failed === 0) log.info('source_run', told);
+      else log.warn('source_run', told);
+    },
+
     requestFailed: ({ requestId, method, path, error }) => {
       const fields = { request_id: requestId, method, path: path.slice(0, 200), status: error.status, error };
       if (error.fault === 'us') log.error('request_failed', fields);
@@ -235,16 +264,5 @@ export function createTelemetry(log: Log): Telemetry {
 }
 
 function jobFields({ id, tenantId, queue, kind, attempts }: JobRecord): object {
-    sourceRunEnded: ({ kind, state, counts, ...fields }) => {
-      metrics.sourceRuns.inc({ kind, state });
-      const { changed, unchanged, removed, failed } = counts;
-      for (const [outcome, count] of Object.entries({ changed, unchanged, removed, failed })) {
-        if (count > 0) metrics.sourceItems.inc({ kind, outcome }, count);
-      }
-      const told = { ...fields, kind, state, changed, unchanged, removed, failed };
-      if (state === 'done' && failed === 0) log.info('source_run', told);
-      else log.warn('source_run', told);
-    },
-
   return { job_id: id, tenant_id: tenantId, queue, kind, attempts };
 }

@@ -2,10 +2,19 @@ import { Hono } from 'hono';
 import { formatSse } from '../../lib/format-sse.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import type { AnswerEvent, AnswerQuestion, Question, QuestionAnswer } from '../../rag/answer-question.ts';
+import { pageOf, shownMetadata } from '../../rag/pages.ts';
+import type { Verification } from '../../rag/answer/write-answer.ts';
 import type { Hit } from '../../spec/document.ts';
 import { SekishoError, toSekishoError } from '../../spec/errors.ts';
+import { actingByBody } from '../acting-as.ts';
 import { callHeaders } from '../call-headers.ts';
-import { queryRequestSchema, type QueryEvents, type QueryResponse, type QuerySource } from '../contract/query.ts';
+import {
+  queryRequestSchema,
+  type QueryEvents,
+  type QueryResponse,
+  type QuerySource,
+  type QueryVerification,
+} from '../contract/query.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
 import { readValid } from '../read-body.ts';
 import { STREAM_HEADERS, streamBody } from '../stream-body.ts';
@@ -19,7 +28,8 @@ export interface QueryRouteDeps {
 export function queryRoutes({ answerQuestion }: QueryRouteDeps): Hono<HttpEnv> {
   return new Hono<HttpEnv>().post('/v1/query', async (context) => {
     const request = await readValid(context, queryRequestSchema);
-    const { requestId, principal, signal, ...headers } = callHeaders(context);
+    const { requestId, principal: caller, signal, ...headers } = callHeaders(context);
+    const principal = actingByBody(caller, request.as);
     requireCollection(principal, request.collection);
     const question: Question = {
       requestId,
@@ -27,8 +37,8 @@ export function queryRoutes({ answerQuestion }: QueryRouteDeps): Hono<HttpEnv> {
       origin: headers,
       collection: request.collection,
       question: request.query,
-      history: [],
-      topK: request.top_k,
+      history: request.history.map(({ role, content }) => ({ role, parts: [{ type: 'text', text: content }] })),
+      ...(request.top_k !== undefined && { topK: request.top_k }),
       signal,
       stream: request.stream,
       ...(request.filters !== undefined && { filters: request.filters as JsonObject }),
@@ -38,14 +48,22 @@ export function queryRoutes({ answerQuestion }: QueryRouteDeps): Hono<HttpEnv> {
       // Hits come first, so whatever is wrong with the question is still an answer with a status.
       const first = await events.next();
       const body = streamBody(renderEvents(first, events, { context, explain: request.explain }), () => undefined);
-      return new Response(body, { headers: STREAM_HEADERS });
+      const cache = first.done !== true && first.value.type === 'sources' ? first.value.cache : 'miss';
+      return new Response(body, { headers: { ...STREAM_HEADERS, 'x-sekisho-cache': cache } });
     }
+    let cache: CacheOutcome = 'miss';
     for await (const event of events) {
-      if (event.type === 'done') return context.json(responseOf(event.result, request.explain));
+      if (event.type === 'begun') cache = event.facts.cache;
+      if (event.type !== 'done') continue;
+      return context.json(responseOf(event.result, request.explain, cache), 200, {
+        'x-sekisho-cache': cache,
+      });
     }
     throw new SekishoError('internal', { cause: new Error('a question without an answer') });
   });
 }
+
+type CacheOutcome = 'hit' | 'miss';
 
 async function* renderEvents(
   first: IteratorResult<AnswerEvent>,
@@ -56,13 +74,16 @@ async function* renderEvents(
   const send = <K extends keyof QueryEvents>(event: K, data: QueryEvents[K]): Uint8Array =>
     utf8.encode(formatSse({ event, data: JSON.stringify(data) }));
   try {
+    let cache: CacheOutcome = 'miss';
     for (let next = first; next.done !== true; next = await rest.next()) {
       const event = next.value;
       if (event.type === 'sources') yield send('sources', { sources: event.sources.map(sourceOf) });
-      else if (event.type === 'done') yield send('done', responseOf(event.result, explain));
-      else if (event.type === 'part' && event.part.type === 'text') yield send('delta', { text: event.part.text });
-      else if (event.type === 'part' && event.part.type === 'citations')
-        yield send('citations', { citations: event.part.citations });
+      else if (event.type === 'begun') cache = event.facts.cache;
+      else if (event.type === 'done') {
+        yield send('verification', verificationOf(event.result.verification));
+        yield send('done', responseOf(event.result, explain, cache));
+      } else if (event.part.type === 'text') yield send('delta', { text: event.part.text });
+      else if (event.part.type === 'citations') yield send('citations', { citations: event.part.citations });
     }
   } catch (thrown) {
     const error = toSekishoError(thrown);
@@ -74,7 +95,17 @@ async function* renderEvents(
 }
 
 /** An answer as it is sent. */
-export function responseOf(result: QuestionAnswer, explain: boolean): QueryResponse {
+function verificationOf({ policy, sentences, withheld, precision, coverage }: Verification): QueryVerification {
+  return {
+    policy,
+    sentences: sentences.map((each) => ({ ...each, reasons: [...each.reasons], citations: [...each.citations] })),
+    withheld,
+    citation_precision: precision,
+    citation_coverage: coverage,
+  };
+}
+
+export function responseOf(result: QuestionAnswer, explain: boolean, cache: CacheOutcome = 'miss'): QueryResponse {
   return {
     answer: result.answer,
     citations: result.citations,
@@ -82,6 +113,8 @@ export function responseOf(result: QuestionAnswer, explain: boolean): QueryRespo
     processing_time: (result.timingsMs['totalMs'] ?? 0) / 1000,
     model: result.model,
     answered: result.answered,
+    verification: verificationOf(result.verification),
+    cache,
     ...(explain && {
       explain: {
         hits: result.sources.map(({ chunkId, score, explain: record }) => ({
@@ -90,6 +123,7 @@ export function responseOf(result: QuestionAnswer, explain: boolean): QueryRespo
           ...(record?.dense && { dense: record.dense }),
           fused: record?.fused ?? score,
         })),
+        rewrites: result.rewrites.map((step) => ({ ...step, queries: [...step.queries] })),
         timings: result.timingsMs,
       },
     }),
@@ -106,6 +140,7 @@ function sourceOf(hit: Hit): QuerySource {
     heading_path: hit.headingPath,
     content: hit.content,
     score: hit.score,
-    metadata: hit.metadata,
+    ...pageOf(hit),
+    metadata: shownMetadata(hit.metadata),
   };
 }

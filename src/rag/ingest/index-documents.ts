@@ -153,8 +153,8 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         const rows = await rowsOf(batch, work);
         const ids = batch.map(({ document }) => document.id);
         await deps.index.replace(work.ref, ids, rows, fresh);
-        // What comes into the index for the first time has been in no answer.
-        if (!work.fresh) await deps.onDocumentsChanged(place.tenantId, place.collection, ids);
+        // What comes into the index for the first time has been in no answer, and may be wanted in some.
+        await deps.onDocumentsChanged(place.tenantId, place.collection, work.fresh ? 'new' : ids);
         await deps.documents.publish(
           place,
           batch.map(({ document: { id, hash }, chunks }) => ({ id, hash, chunks: chunks.length })),

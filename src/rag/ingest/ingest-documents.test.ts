@@ -108,18 +108,20 @@ describe('a changed document', () => {
 });
 
 describe('who keeps answers is told of documents that change', () => {
-  test('and not of those that come for the first time or come again as they were', async () => {
+  test('that there are new ones, and not of those that come again as they were', async () => {
     const told: unknown[] = [];
     const { send, ingest } = stage.startIngest({
       onDocumentsChanged: async (...change) => void told.push(change),
     });
     await send([document('a', 'The gate is red.'), document('b', 'The wall is high.')]);
     await send([document('a', 'The gate is red.')]);
-    expect(told).toEqual([]);
+    expect(told).toEqual([[PLACE.tenantId, PLACE.collection, 'new']]);
+    told.length = 0;
     await send([document('a', 'The gate is blue.'), document('c', 'The moat is deep.')]);
     await ingest.remove(PLACE, ['b']);
     await ingest.removeCollection(PLACE);
     expect(told).toEqual([
+      [PLACE.tenantId, PLACE.collection, 'new'],
       [PLACE.tenantId, PLACE.collection, ['a']],
       [PLACE.tenantId, PLACE.collection, ['b']],
       [PLACE.tenantId, PLACE.collection, 'all'],

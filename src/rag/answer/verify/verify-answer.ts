@@ -1,6 +1,6 @@
 import type { Citation } from '../../../spec/citation.ts';
 import type { Hit } from '../../../spec/document.ts';
-import { citingSentences } from '../cite.ts';
+import { citingSentences, inDocument } from '../cite.ts';
 import { verifyClaim } from './verify-claim.ts';
 import { plainText, verifySentence, type VerifiedSentence, type VerifyDeps } from './verify-sentence.ts';
 
@@ -38,13 +38,19 @@ function heldAgainst(
   const cited = passages.filter((hit) =>
     citations.some((one) => one.document_id === hit.documentId && one.start >= hit.start && one.end <= hit.end),
   );
-  const doubts = isQuoted ? [] : verifyClaim(claim, cited, deps).doubts;
+  const { doubts, supports } = isQuoted ? { doubts: [], supports: [] } : verifyClaim(claim, cited, deps);
+  // Who tells the document but not the place is shown the place.
+  const spans = supports.map(({ passage, sentence: span }) => ({
+    ...inDocument(passage, span.start, span.end),
+    answer_start: start,
+    answer_end: end,
+  }));
   return {
     start,
     end,
     verdict: doubts.length === 0 ? 'supported' : 'unsupported',
     reasons: doubts,
-    citations,
+    citations: !isQuoted && doubts.length === 0 ? spans : citations,
     named: citations.length,
     held: doubts.length === 0 ? citations.length : 0,
   };
