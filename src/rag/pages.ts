@@ -36,6 +36,12 @@ export function pageAt(metadata: JsonObject, offset: number): number | undefined
   return Math.max(1, low);
 }
 
+/** The page of a passage, for whatever is told about it; nothing where its document has none. */
+export function pageOf({ metadata, start }: { metadata: JsonObject; start: number }): { page?: number } {
+  const page = pageAt(metadata, start);
+  return page === undefined ? {} : { page };
+}
+
 /** Metadata as callers see it: what was said of the document, without where its pages begin. */
 export function shownMetadata(metadata: JsonObject): JsonObject {
   if (metadata[KEY] === undefined) return metadata;

@@ -13,4 +13,6 @@ export interface Citation {
   answer_start?: number;
   answer_end?: number;
   title?: string;
+  /** The page or slide, from 1, on which the span begins, in documents that have pages. */
+  page?: number;
 }

@@ -50,6 +50,7 @@ export const searchHitSchema = z.object({
   heading_path: z.array(z.string()),
   content: z.string(),
   score: z.number(),
+  page: z.int().positive().optional().describe('The page or slide on which the passage begins, from 1.'),
   metadata: z.record(z.string(), z.unknown()),
   explain: hitExplainSchema.optional(),
 });

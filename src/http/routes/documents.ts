@@ -3,6 +3,7 @@ import { mayUseRoute, requireAdmin } from '../../access/permissions.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import type { Collections } from '../../rag/collections.ts';
+import { pageStartsOf, shownMetadata } from '../../rag/pages.ts';
 import type { DocumentRecord, Documents, Place } from '../../rag/documents.ts';
 import type { Ingest, IngestOutcome, IngestRequest } from '../../rag/ingest/ingest-documents.ts';
 import type { IngestFiles } from '../../rag/ingest/ingest-files.ts';
@@ -114,7 +115,12 @@ export function documentRoutes({
       if (document === undefined) {
         throw new SekishoError('document_not_found', { values: { collection, document: id.slice(0, 200) } });
       }
-      return context.json({ ...shown(document), content: document.text });
+      const starts = pageStartsOf(document.metadata);
+      return context.json({
+        ...shown(document),
+        ...(starts.length > 0 && { page_starts: starts }),
+        content: document.text,
+      });
     })
 
     .delete('/v1/collections/:collection/documents/:id{.+}', async (context) => {
@@ -132,7 +138,7 @@ function shown(record: DocumentRecord) {
     title: record.title,
     state: record.state,
     ...(record.failure !== null && { failure: record.failure }),
-    metadata: record.metadata,
+    metadata: shownMetadata(record.metadata),
     chunks: record.chunks,
     characters: record.characters,
     updated_at: new Date(record.updatedMs).toISOString(),

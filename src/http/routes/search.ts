@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { mayUseRoute } from '../../access/permissions.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { JsonObject } from '../../lib/json.ts';
+import { pageOf, shownMetadata } from '../../rag/pages.ts';
 import type { Retrieve, RetrieveRequest } from '../../rag/retrieve/retrieve.ts';
 import type { ExplainAbsence } from '../../rag/retrieve/why-not.ts';
 import type { Hit, HitExplain } from '../../spec/document.ts';
@@ -92,6 +93,8 @@ function shown({ documentId, chunkId, headingPath, explain, ...hit }: Hit): z.in
     chunk_id: chunkId,
     heading_path: headingPath,
     ...hit,
+    ...pageOf(hit),
+    metadata: shownMetadata(hit.metadata),
     ...(explain !== undefined && { explain: explained(explain) }),
   };
 }

@@ -1,12 +1,14 @@
 import { contradiction, formatOf, type FileFormat } from './file-format.ts';
-import { problemOf, UnreadableFile, type ParsedPart } from './parsed.ts';
+import { problemOf, UnreadableFile, type ParsedDocument, type ParsedPart } from './parsed.ts';
 import { PARSERS } from './parsers.ts';
 import { readZip, type UnpackBudget } from './read-zip.ts';
 
 /** An archive in an archive is read, one in that is not. */
 const MAX_ARCHIVES = 2;
+/** Of one document; those after it hold nothing. */
+const MAX_HEADINGS = 50_000;
 /** What systems put into archives for themselves. */
-const HIDDEN = /(?:^|\/)(?:__MACOSX\/|\.|Thumbs\.db$|desktop\.ini$)/;
+const HIDDEN = /(?:^|\/)(?:__MACOSX\/|\.(?!\.)|Thumbs\.db$|desktop\.ini$)/;
 
 interface FileInside {
   name: string;
@@ -45,8 +47,14 @@ export async function* parseParts(
       yield* parseInside({ name, read: () => bytes }, budget, `${path}#${name}`, depth + 1);
     }
   } else {
-    yield { path, documents: await PARSERS[file.format](file.bytes, file.name, budget) };
+    const documents = await PARSERS[file.format](file.bytes, file.name, budget);
+    yield { path, documents: documents.map(withFewHeadings) };
   }
+}
+
+function withFewHeadings(document: ParsedDocument): ParsedDocument {
+  const { headings } = document;
+  return headings.length <= MAX_HEADINGS ? document : { ...document, headings: headings.slice(0, MAX_HEADINGS) };
 }
 
 /** A file out of another one: whatever is wrong with it is its own. */
