@@ -13,6 +13,7 @@ import {
 import type { Jobs } from '../ports/jobs.ts';
 import type { AnswerQuestion, QuestionAnswer } from '../rag/answer-question.ts';
 import type { Message } from '../spec/chat.ts';
+import { rightsKey } from '../rag/access.ts';
 import { SekishoError } from '../spec/errors.ts';
 import type { JobRecord } from '../spec/job.ts';
 import type { Principal } from '../spec/principal.ts';
@@ -96,7 +97,7 @@ export function createQueryJobs({ jobs, answerQuestion, encode }: QueryJobDeps):
           explain,
           ...(filters !== undefined && { filters }),
           // Whoever the key acts for now is whom the answer is for, whatever more the key may do.
-          ...(principal.acting === true && { as: shownRights(principal) }),
+          ...(principal.acting === true && { as: shownRights(principal), rights: rightsKey(principal) }),
         },
         ...(priority !== undefined && { priority }),
       }),

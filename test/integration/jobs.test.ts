@@ -244,6 +244,23 @@ describe('who may see a task', () => {
     expect((await send('GET', '/v1/tasks?state=dead')).status).toBe(400);
   });
 
+  test('whoever a key acts for sees what was asked for with the same rights, and no list', async () => {
+    const as = (group: string): string => JSON.stringify({ groups: [group], attributes: {} });
+    const call = (method: string, path: string, group: string, body?: object): Promise<Response> =>
+      fetch(`${server.url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${server.adminKey}`, 'x-sekisho-as': as(group) },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+    const told = parseJson(
+      await (await call('POST', '/v1/query_async', 'a', { collection: 'town', query: 'When?' })).text(),
+    );
+    const path = `/v1/task_status/${isJsonObject(told) ? String(told['task_id']) : ''}`;
+    expect((await call('GET', path, 'a')).status).toBe(200);
+    expect((await call('GET', path, 'b')).status).toBe(404);
+    expect((await call('GET', '/v1/tasks', 'a')).status).toBe(403);
+  });
+
   test('members hand over questions of no high priority, and no documents', async () => {
     const key = await server.createKey({ name: 'member', allowedRoutes: ['rag/town'] });
     const ask = (body: object) => send('POST', '/v1/query_async', { query: 'When?', ...body }, key);

@@ -4,6 +4,7 @@ import type { BackgroundWork } from '../../jobs/background-work.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { JsonObject } from '../../lib/json.ts';
 import type { Sleep } from '../../lib/sleep.ts';
+import { rightsKey } from '../../rag/access.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { JobId, JobRecord } from '../../spec/job.ts';
 import type { Principal } from '../../spec/principal.ts';
@@ -96,6 +97,9 @@ export function jobRoutes({ work, clock, sleep }: JobRouteDeps): Hono<HttpEnv> {
 
     .get('/v1/tasks', async (context) => {
       const principal = context.get('principal');
+      if (principal.acting === true) {
+        throw new SekishoError('forbidden', { values: { action: 'list tasks on behalf of somebody' } });
+      }
       const { state, queue, limit, after } = judge(taskListQuerySchema, context.req.query());
       if (after !== undefined && !isJobId(after)) {
         throw new SekishoError('invalid_request', { values: { problem: 'after: not a task id' }, param: 'after' });
@@ -152,7 +156,9 @@ function accepted(context: HttpContext, job: JobRecord): Response {
   return context.json({ task_id: job.id, status_url: statusUrl }, 202, { location: statusUrl });
 }
 
+/** Whoever a key acts for sees what was asked for with the same rights. */
 function maySee(principal: Principal, job: JobRecord): boolean {
+  if (principal.acting === true) return job.keyId === principal.keyId && job.input['rights'] === rightsKey(principal);
   return principal.role === 'admin' || job.keyId === principal.keyId;
 }
 

@@ -16,12 +16,16 @@ export const JOB_STATES: readonly JobState[] = ['waiting', 'active', 'done', 'fa
 
 /** What a job is, as fields and values of its hash. */
 export function hashOfJob(job: NewJob): string[] {
-  return [
-    ...['tenant', job.tenantId, 'queue', job.queue, 'kind', job.kind, 'key', job.keyId],
-    ...['input', JSON.stringify(job.input), 'priority', String(job.priority)],
-    ...['max_attempts', String(job.maxAttempts)],
-    ...['progress', JSON.stringify({ ...NO_PROGRESS, total: job.total ?? 0 })],
-  ];
+  return Object.entries({
+    tenant: job.tenantId,
+    queue: job.queue,
+    kind: job.kind,
+    key: job.keyId,
+    input: JSON.stringify(job.input),
+    priority: String(job.priority),
+    max_attempts: String(job.maxAttempts),
+    progress: JSON.stringify({ ...NO_PROGRESS, total: job.total ?? 0 }),
+  }).flat();
 }
 
 /** The job of a hash; undefined where it is none. */
