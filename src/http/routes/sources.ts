@@ -17,6 +17,7 @@ import {
 import type { HttpContext, HttpEnv } from '../http-context.ts';
 import { judge, readValid } from '../read-body.ts';
 import { readUpload } from '../read-upload.ts';
+import { requireCollection } from './search.ts';
 
 export interface SourceRouteDeps {
   sources: OpenSources;
@@ -40,8 +41,10 @@ export function sourceRoutes({ sources }: SourceRouteDeps): Hono<HttpEnv> {
       return context.json({ data: data.map(shownSource), has_more: data.length === limit });
     })
     .post('/v1/sources', async (context) => {
-      const { tenantId, keyId } = admin(context);
+      const principal = admin(context);
+      const { tenantId, keyId } = principal;
       const { time_zone: timeZone, credentials, access, ...body } = await readValid(context, createSourceSchema);
+      requireCollection(principal, body.collection);
       const made = await sources.create(tenantId, keyId, {
         ...body,
         timeZone,

@@ -11,6 +11,7 @@ import { createS3Connector } from './connectors/s3.ts';
 import { createSitemapConnector } from './connectors/sitemap.ts';
 import { createUploadConnector } from './connectors/upload.ts';
 import { createUrlConnector } from './connectors/url.ts';
+import { reachOf } from './reach-of.ts';
 import { openCredentials } from './source-credentials.ts';
 import type { StoredSource } from './source-store.ts';
 
@@ -32,12 +33,12 @@ const PACK_BOUNDS = { maxBytes: 512 * 1024 * 1024, timeoutMs: 1_800_000, maxRedi
 
 /** The connector of a source, with what it is let in by. */
 export function createConnectorOf(deps: ConnectorOfDeps): (source: StoredSource) => Connector {
-  const guard = { isListedHost: deps.isListedHost, ...deps.network };
-  const request = createGuardedRequest({ ...FILE_BOUNDS, ...guard });
-  const requestPack = createGuardedRequest({ ...PACK_BOUNDS, ...guard });
-
   return (source) => {
     const { settings } = source;
+    const { folders, isListedHost } = reachOf(deps, source.tenantId);
+    const guard = { isListedHost, ...deps.network };
+    const request = createGuardedRequest({ ...FILE_BOUNDS, ...guard });
+    const requestPack = createGuardedRequest({ ...PACK_BOUNDS, ...guard });
     const given = openCredentials(deps.vault, source);
     const header = given !== undefined && 'authorization' in given ? { authorization: given.authorization } : undefined;
     const credentials = header === undefined ? {} : { credentials: header };
@@ -45,7 +46,7 @@ export function createConnectorOf(deps: ConnectorOfDeps): (source: StoredSource)
       case 'upload':
         return createUploadConnector([]);
       case 'folder':
-        return createFolderConnector({ ...settings, roots: deps.folders });
+        return createFolderConnector({ ...settings, roots: folders });
       case 'url':
         return createUrlConnector({ request, url: settings.url, ...credentials });
       case 'sitemap': {

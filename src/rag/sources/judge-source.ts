@@ -4,15 +4,9 @@ import { SekishoError } from '../../spec/errors.ts';
 import { allowedFolder } from './connectors/folder.ts';
 import { SourceProblem } from './connectors/connector.ts';
 import { nextRunMs } from './next-run.ts';
+import type { Reach } from './reach-of.ts';
 import type { RemovalPolicy } from './source.ts';
 import { addressesOf, type SourceCredentials, type SourceSettings } from './source-settings.ts';
-
-export interface JudgeSourceDeps {
-  /** Folders that sources may read. */
-  folders: readonly string[];
-  /** Whether the operator has named the host, so that its address may be private. */
-  isListedHost: (hostname: string) => boolean;
-}
 
 /** What is wanted of a source, as it stands after a change. */
 export interface WantedSource {
@@ -39,7 +33,7 @@ const KINDS_OF_CREDENTIALS: Record<SourceSettings['kind'], readonly string[]> = 
  * written out is judged here.
  * @throws SekishoError invalid_request, naming the field.
  */
-export async function judgeSource(deps: JudgeSourceDeps, wanted: WantedSource): Promise<void> {
+export async function judgeSource(reach: Reach, wanted: WantedSource): Promise<void> {
   const { settings, credentials } = wanted;
   if (wanted.schedule !== null) {
     if (settings.kind === 'upload') throw wrong('schedule', 'uploads have none: nothing is fetched');
@@ -50,10 +44,10 @@ export async function judgeSource(deps: JudgeSourceDeps, wanted: WantedSource): 
   for (const address of addressesOf(settings)) {
     const { hostname, protocol } = new URL(address);
     const host = hostname.replace(/^\[|\]$/g, '');
-    if (isIP(host) !== 0 && !isPublicAddress(host) && !deps.isListedHost(host)) {
+    if (isIP(host) !== 0 && !isPublicAddress(host) && !reach.isListedHost(host)) {
       throw wrong('settings', 'this host is not on the list sources.hosts of the configuration');
     }
-    if (credentials !== undefined && protocol !== 'https:' && !deps.isListedHost(host)) {
+    if (credentials !== undefined && protocol !== 'https:' && !reach.isListedHost(host)) {
       throw wrong('credentials', 'are sent over https only, or to a host of sources.hosts');
     }
   }
@@ -65,7 +59,7 @@ export async function judgeSource(deps: JudgeSourceDeps, wanted: WantedSource): 
   }
   if (settings.kind !== 'folder') return;
   try {
-    await allowedFolder(settings.path, deps.folders);
+    await allowedFolder(settings.path, reach.folders);
   } catch (thrown) {
     if (thrown instanceof SourceProblem) throw wrong('settings.path', thrown.message);
     throw thrown;

@@ -62,9 +62,13 @@ export function createRunSource(deps: RunSourceDeps): RunSource {
     }
 
     async function remove(keys: readonly string[]): Promise<void> {
-      const known = [...(await items.known(source, keys)).keys()];
-      await removeItems(deps, source, known);
-      counts.removed += known.length;
+      const known = [...(await items.known(source, keys)).values()];
+      await removeItems(
+        deps,
+        source,
+        known.map(({ key }) => key),
+      );
+      counts.removed += known.filter(({ documents }) => documents.length > 0).length;
     }
 
     /** Removes what lies below the prefix and was not seen by this run. */

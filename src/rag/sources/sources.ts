@@ -3,8 +3,9 @@ import type { Clock } from '../../lib/clock.ts';
 import type { DocumentAccess } from '../../spec/document-access.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { newId, type CollectionName, type KeyId, type TenantId } from '../../spec/ids.ts';
-import { judgeSource, type JudgeSourceDeps } from './judge-source.ts';
+import { judgeSource } from './judge-source.ts';
 import { nextRunMs } from './next-run.ts';
+import { reachOf, type Reach } from './reach-of.ts';
 import type { RemovalPolicy, Source, SourceId, SourceRun } from './source.ts';
 import { sealCredentials } from './source-credentials.ts';
 import { destinationOf, type SourceCredentials, type SourceSettings } from './source-settings.ts';
@@ -49,7 +50,7 @@ export interface Sources {
   runs(tenantId: TenantId, id: string, page: { before?: string; limit: number }): Promise<SourceRun[]>;
 }
 
-export interface SourcesDeps extends JudgeSourceDeps {
+export interface SourcesDeps extends Reach {
   store: SourceStore;
   runs: SourceRuns;
   vault: Vault;
@@ -89,7 +90,7 @@ export function createSources(deps: SourcesDeps): Sources {
 
   return {
     create: async (tenantId, by, { credentials, ...draft }) => {
-      await judgeSource(deps, { ...draft, credentials, nowMs: clock.nowMs() });
+      await judgeSource(reachOf(deps, tenantId), { ...draft, credentials, nowMs: clock.nowMs() });
       if ((await store.count(tenantId)) >= MAX_SOURCES) {
         throw new SekishoError('conflict', { values: { problem: `there are ${MAX_SOURCES} sources already` } });
       }
@@ -108,7 +109,11 @@ export function createSources(deps: SourcesDeps): Sources {
       if (wanted.settings.kind !== source.settings.kind) {
         throw wrong('settings.kind', 'cannot be changed; make another source');
       }
-      await judgeSource(deps, { ...wanted, credentials: credentials ?? undefined, nowMs: clock.nowMs() });
+      await judgeSource(reachOf(deps, tenantId), {
+        ...wanted,
+        credentials: credentials ?? undefined,
+        nowMs: clock.nowMs(),
+      });
       const moved = destinationOf(wanted.settings) !== destinationOf(source.settings);
       if (moved && source.sealed !== null && credentials === undefined) {
         throw wrong('credentials', 'the address has changed, so the credentials must be entered again');
