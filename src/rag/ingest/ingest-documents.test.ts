@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import { openStage, PLACE, PRINCIPAL, type Stage } from '../../../test/support/ingest-stage.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { NewDocument } from './accept-document.ts';
+import { zipOf } from '../../../test/support/make-files.ts';
 import { createIngestFiles } from './ingest-files.ts';
 import { createParseFile } from './parse/parse-file.ts';
 import { createParsePool } from './parse/parse-pool.ts';
@@ -141,6 +142,7 @@ describe('who keeps answers is told of documents that change', () => {
     await ingest.remove(PLACE, ['a']);
     await ingest.removeCollection(PLACE);
     expect(unfinished).toEqual([
+      ['new', [PLACE], []],
       [['a'], [PLACE], []],
       [['a'], [PLACE], []],
       ['all', [], [PLACE.collection]],
@@ -287,6 +289,65 @@ describe('files', () => {
       'rows.jsonl#x: Row one opens.',
       'same.txt: First opens.',
     ]);
+  });
+
+  test('of the same name replace what an earlier one held, once the new is in', async () => {
+    const stageIds = async (): Promise<string[]> =>
+      (await stage.startIngest().documents.list(PLACE, { after: '', limit: 100 })).map(({ id }) => id);
+    const rows = (...texts: string[]) => file('rows.jsonl', texts.map((text) => JSON.stringify({ text })).join('\n'));
+    const archive = (files: Record<string, string>) => ({ name: 'a.zip', bytes: zipOf(files) });
+    // Documents that only look as if they were of the file are not.
+    await stage.startIngest().send([document('rows.jsonl#own', 'Opens too.'), document('a.zip/own', 'Opens too.')]);
+    await upload([
+      rows('One opens.', 'Two opens.', 'Three opens.'),
+      archive({ 'a.md': 'A opens.', 'b.md': 'B opens.', 'c.jsonl': '{"text":"C"}\n{"text":"D"}' }),
+    ]);
+    await upload([rows('One opens.', 'Two opens anew.'), archive({ 'a.md': 'A opens.', 'c.jsonl': '{"text":"C"}' })]);
+    expect(await stageIds()).toEqual([
+      'a.zip/a.md',
+      'a.zip/c.jsonl',
+      'a.zip/own',
+      'rows.jsonl#1',
+      'rows.jsonl#2',
+      'rows.jsonl#own',
+    ]);
+    expect(await stage.find('three')).toEqual([]);
+    // One record has the name of its file.
+    await upload([rows('One alone opens.')]);
+    expect((await stageIds()).filter((id) => id.startsWith('rows'))).toEqual(['rows.jsonl', 'rows.jsonl#own']);
+    await upload([rows('One opens.', 'Two opens.')]);
+    expect((await stageIds()).filter((id) => id.startsWith('rows'))).toEqual([
+      'rows.jsonl#1',
+      'rows.jsonl#2',
+      'rows.jsonl#own',
+    ]);
+  });
+
+  test('keep what an earlier one held where the new cannot be read or indexed', async () => {
+    const rows = (...texts: string[]) => file('rows.jsonl', texts.map((text) => JSON.stringify({ text })).join('\n'));
+    const archive = (files: Record<string, string>) => ({ name: 'a.zip', bytes: zipOf(files) });
+    const ids = async (): Promise<string[]> =>
+      (await stage.startIngest().documents.list(PLACE, { after: '', limit: 100 })).map(({ id }) => id);
+    await upload([rows('One.', 'Two.'), archive({ 'a.md': 'A.', 'b.csv': 'a,b\n1,2' })]);
+    const before = await ids();
+    await upload([file('rows.jsonl', '{"text":'), archive({ 'a.md': 'A, changed.', 'b.csv': 'a,b\n"1,2' })]);
+    expect(await ids()).toEqual(before);
+    const failing = createIngestFiles({
+      ...stage.startIngest({
+        beforeEmbed: () => {
+          throw new SekishoError('upstream_failed', { values: { target: 'toy' } });
+        },
+      }),
+      parseFile: createParseFile(createParsePool()),
+    });
+    const request = {
+      principal: PRINCIPAL,
+      collection: PLACE.collection,
+      signal: never,
+      requestId: 'req_files' as const,
+    };
+    expect((await failing({ ...request, files: [rows('Only one now.')] })).failed).toHaveLength(1);
+    expect((await ids()).filter((id) => before.includes(id))).toEqual(before);
   });
 
   test('of which none can be read make no collection', async () => {

@@ -54,18 +54,20 @@ export function createAnswerAgain(deps: AnswerAgainDeps): AnswerQuestion {
     if (found !== undefined && (await isCurrent(found, collection))) return yield* again(question, found, startedMs);
 
     const making = kept.begin(key, question.principal.tenantId);
+    let facts: AnswerFacts | undefined;
+    let isCut = false;
     try {
-      const made = yield* watched(deps.answerQuestion(question));
-      if (made === undefined || made.isCut || !isKeepable(made.result)) return;
-      const { result, facts } = made;
-      const longestMs = result.answered ? ANSWERED_MS : NOT_ANSWERED_MS;
-      const tags = [
-        ...answerTags(collection.id, result.sources),
-        everyAnswerTag(collection.id),
-        ...(result.answered ? [] : [unansweredTag(collection.id)]),
-      ];
-      const ttlMs = Math.min(question.origin?.cache?.ttlMs ?? longestMs, longestMs);
-      making.keep({ result, target: facts.target, wire: facts.wire }, { ttlMs, tags });
+      for await (const event of deps.answerQuestion(question)) {
+        if (event.type === 'begun') facts = event.facts;
+        if (event.type === 'part' && event.part.type === 'finish') isCut = event.part.finish !== 'stop';
+        // Kept before it is handed over: whoever has the whole answer asks for nothing after it.
+        if (event.type === 'done' && facts !== undefined && !isCut && isKeepable(event.result)) {
+          const { result } = event;
+          const { target, wire } = facts;
+          making.keep({ result, target, wire }, belongings(result, collection, question.origin?.cache?.ttlMs));
+        }
+        yield event;
+      }
     } finally {
       making.end();
     }
@@ -107,20 +109,13 @@ export function createAnswerAgain(deps: AnswerAgainDeps): AnswerQuestion {
   }
 }
 
-/** The events of an answer, and at their end what is to be kept of it; undefined where it did not come so far. */
-async function* watched(
-  events: AsyncIterable<AnswerEvent>,
-): AsyncGenerator<AnswerEvent, { result: QuestionAnswer; facts: AnswerFacts; isCut: boolean } | undefined> {
-  let facts: AnswerFacts | undefined;
-  let result: QuestionAnswer | undefined;
-  let isCut = false;
-  for await (const event of events) {
-    if (event.type === 'begun') facts = event.facts;
-    if (event.type === 'part' && event.part.type === 'finish') isCut = event.part.finish !== 'stop';
-    if (event.type === 'done') result = event.result;
-    yield event;
-  }
-  return facts && result && { result, facts, isCut };
+/** How long an answer is kept at most, and what takes it along before. */
+function belongings(result: QuestionAnswer, { id }: Collection, ttlMs = Infinity): { ttlMs: number; tags: string[] } {
+  const { answered, sources } = result;
+  return {
+    ttlMs: Math.min(ttlMs, answered ? ANSWERED_MS : NOT_ANSWERED_MS),
+    tags: [...answerTags(id, sources), everyAnswerTag(id), ...(answered ? [] : [unansweredTag(id)])],
+  };
 }
 
 /** What something went wrong for is made anew by the next one who asks. */
