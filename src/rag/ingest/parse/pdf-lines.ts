@@ -75,6 +75,17 @@ export function withoutFurniture(pages: readonly Line[][]): Line[][] {
   });
 }
 
+/** Where the longest line of a page ends. */
+function marginOf(lines: readonly Line[]): number {
+  return lines.reduce((most, { right }) => Math.max(most, right), 0);
+}
+
+/** Where the longest line of a full page ends: on a page of short lines none of them is full. */
+export function usualMarginOf(pages: readonly Line[][]): number {
+  const margins = pages.map(marginOf).sort((a, b) => a - b);
+  return margins[Math.floor(margins.length * 0.8)] ?? 0;
+}
+
 /** The lines that stand highest and lowest on a page. */
 function edgesOf(page: readonly Line[]): Line[] {
   const byHeight = [...page].sort((a, b) => b.y - a.y);
@@ -86,8 +97,8 @@ function edgesOf(page: readonly Line[]): Line[] {
  * Japanese, and without the hyphen where a word was parted. A wider gap, another size of letters or the sign of
  * a list begins anew.
  */
-export function textOfLines(lines: readonly Line[]): { text: string; starts: number[] } {
-  const margin = Math.max(0, ...lines.map(({ right }) => right));
+export function textOfLines(lines: readonly Line[], usualMargin: number): { text: string; starts: number[] } {
+  const margin = Math.max(usualMargin, marginOf(lines));
   const starts: number[] = [];
   let text = '';
   for (const [place, line] of lines.entries()) {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { PDFDocumentProxy, RefProxy } from 'pdfjs-dist/types/src/display/api.d.ts';
 import type { Heading } from '../../documents.ts';
-import { linesOf, textOfLines, withoutFurniture, type Line, type PlacedText } from './pdf-lines.ts';
+import { linesOf, textOfLines, usualMarginOf, withoutFurniture, type Line, type PlacedText } from './pdf-lines.ts';
 import { UnreadableFile, type ParsedDocument } from './parsed.ts';
 
 const MAX_PAGES = 10_000;
@@ -60,9 +60,11 @@ async function readPages(pdf: PDFDocumentProxy): Promise<ParsedDocument> {
   const large: Heading[] = [];
   const sizes = headingSizes(read);
   let text = '';
-  for (const lines of withoutFurniture(read)) {
+  const kept = withoutFurniture(read);
+  const margin = usualMarginOf(kept);
+  for (const lines of kept) {
     pages.push(text.length);
-    const page = textOfLines(lines);
+    const page = textOfLines(lines, margin);
     for (const [place, line] of lines.entries()) {
       const level = sizes.indexOf(Math.round(line.height)) + 1;
       const isShort = line.text.length <= 120 && /\p{L}{2}/u.test(line.text);

@@ -11,7 +11,14 @@ const MAX_DEPTH = 100;
 export function parseCsv(source: string, delimiter: ',' | '\t'): ParsedDocument {
   let rows: string[][];
   try {
-    rows = parse(source, { delimiter, bom: true, relaxColumnCount: true, relaxQuotes: true, skipEmptyLines: true, to: MAX_RECORDS + 2 });
+    rows = parse(source, {
+      delimiter,
+      bom: true,
+      relaxColumnCount: true,
+      relaxQuotes: true,
+      skipEmptyLines: true,
+      to: MAX_RECORDS + 2,
+    });
   } catch (cause) {
     throw new UnreadableFile('the table is not well-formed', { cause });
   }
