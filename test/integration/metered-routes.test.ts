@@ -104,6 +104,7 @@ const REACHING: Record<string, (JsonObject | (() => object))[]> = {
     { collection: 'town', query: 'When does the gate open?', stream: true },
   ],
   'post /v1/search': [() => ({ collection: 'town', query: `gate ${++texts}` })],
+  'post /v1/search/why-not': [() => ({ collection: 'town', query: `gate ${++texts}`, document_id: 'gate.md' })],
   'post /v1/index': [documents],
   'post /v1/collections/{collection}/files': [files],
 };

@@ -2,7 +2,7 @@ import type { IndexHit } from '../../ports/chunk-index.ts';
 import type { HitExplain } from '../../spec/document.ts';
 import type { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
-import { rightsFilter } from '../access.ts';
+import { maySee, rightsFilter } from '../access.ts';
 import type { DocumentRecord, Place } from '../documents.ts';
 import { compileFilter } from '../filter/compile-filter.ts';
 import { matchesFilter } from '../filter/matches-filter.ts';
@@ -99,17 +99,13 @@ export function createWhyNot(deps: WhyNotDeps): ExplainAbsence {
     const { principal } = request;
     const place: Place = { tenantId: principal.tenantId, collection: plan.collection.name };
     const record = await deps.documents.get(place, documentId);
-    if (record === undefined) return { reason: 'not_in_collection' };
+    if (record === undefined || !maySee(principal, record.access)) return { reason: 'not_in_collection' };
 
     const alone = await standing(request, plan, documentId);
     const indexed = alone.lexical.length + alone.dense.length > 0;
-    // Of what is not in the index nobody but an administrator can be said to have the right to know.
-    if (!indexed) {
-      if (rightsFilter(principal) !== undefined) return { reason: 'not_in_collection' };
-      if (record.state !== 'ready' || record.chunks === 0) {
-        const { state, failure } = record;
-        return { reason: 'not_ready', state, ...(failure !== null && { failure }) };
-      }
+    if (!indexed && (record.state !== 'ready' || record.chunks === 0)) {
+      const { state, failure } = record;
+      return { reason: 'not_ready', state, ...(failure !== null && { failure }) };
     }
 
     const document = { id: documentId, tags: tagsOf(record.metadata) };
