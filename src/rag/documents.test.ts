@@ -15,6 +15,7 @@ const version = (id: string, hash: string): PendingDocument => ({
   text: `Text of ${hash}.`,
   metadata: { hash },
   headings: [{ level: 1, start: 0, text: 'Text' }],
+  access: null,
   hash,
 });
 const span = (id: string, hash: string) => ({

@@ -1,7 +1,9 @@
 import type { Clock } from '../lib/clock.ts';
 import { isJsonObject, parseJson, type JsonObject } from '../lib/json.ts';
 import type { Database } from '../ports/database.ts';
+import type { DocumentAccess } from '../spec/document-access.ts';
 import type { CollectionName, DocumentId, TenantId } from '../spec/ids.ts';
+import { accessJson, accessOf } from './stored-access.ts';
 import type { LiveSpan, SpanRef } from './retrieve/retrieve.ts';
 
 /** A heading of a document: where it stands and how deep. */
@@ -18,7 +20,9 @@ export interface PendingDocument {
   text: string;
   metadata: JsonObject;
   headings: Heading[];
-  /** sha-256 in hex over text, title and metadata. */
+  /** Who may find it; null: everybody who may use the collection. */
+  access: DocumentAccess | null;
+  /** sha-256 in hex over text, title, metadata and, where it was told, access. */
   hash: string;
 }
 
@@ -32,6 +36,7 @@ export interface DocumentRecord {
   state: 'pending' | 'ready' | 'failed' | 'deleting';
   failure: string | null;
   metadata: JsonObject;
+  access: DocumentAccess | null;
   chunks: number;
   characters: number;
   updatedMs: number;
@@ -44,11 +49,16 @@ export interface Place {
 }
 
 export interface Documents {
-  /** What is known of the given ids: the hash that answers now (null: none yet) and whether something is pending. */
+  /**
+   * What is known of the given ids: the hash that answers now (null: none yet), whether something is pending, whether
+   * the version is not what its hash says any more, and who may find the latest version.
+   */
   known(
     place: Place,
     ids: readonly DocumentId[],
-  ): Promise<Map<DocumentId, { hash: string | null; unfinished: boolean }>>;
+  ): Promise<
+    Map<DocumentId, { hash: string | null; unfinished: boolean; amended: boolean; access: DocumentAccess | null }>
+  >;
   /** Stores versions to be indexed: from here on they survive the death of the process. */
   accept(place: Place, documents: readonly PendingDocument[]): Promise<void>;
   /** Makes pending versions the live ones, where they still are the pending ones. */
@@ -67,7 +77,11 @@ export interface Documents {
   remove(place: Place, ids: readonly DocumentId[]): Promise<void>;
   /** Erases versions that were replaced before the time given, of all collections. @returns how many. */
   forgetSuperseded(beforeMs: number): Promise<number>;
-  list(place: Place, page: { after: DocumentId; limit: number }): Promise<DocumentRecord[]>;
+  /** In order of ids; `sees` leaves out documents by who may find them. */
+  list(
+    place: Place,
+    page: { after: DocumentId; limit: number; sees?: (access: DocumentAccess | null) => boolean },
+  ): Promise<DocumentRecord[]>;
   get(place: Place, id: DocumentId): Promise<(DocumentRecord & { text: string }) | undefined>;
   /** The live versions of the given ids, as they were accepted; those that have none are left out. */
   live(place: Place, ids: readonly DocumentId[]): Promise<LiveDocument[]>;
@@ -85,10 +99,12 @@ interface VersionsRow {
   title: string | null;
   text: string | null;
   metadata: string | null;
+  access: string | null;
   content_hash: string | null;
   pending_title: string | null;
   pending_text: string | null;
   pending_metadata: string | null;
+  pending_access: string | null;
   pending_hash: string | null;
 }
 
@@ -99,15 +115,17 @@ interface Row extends VersionsRow {
   failure: string | null;
   chunks: number;
   updated_ms: number;
+  amended: number | null;
 }
 
 /** Documents are filed under the id of their collection, which stays when it is renamed. Parameters: see `at`. */
-const FILED = '(SELECT COALESCE(c.id, c.name) FROM collections c WHERE c.tenant_id = ? AND c.name = ?)';
-const HERE = `tenant_id = ? AND collection = ${FILED}`;
+export const FILED = '(SELECT COALESCE(c.id, c.name) FROM collections c WHERE c.tenant_id = ? AND c.name = ?)';
+export const HERE = `tenant_id = ? AND collection = ${FILED}`;
 /** The parameters of HERE. */
-const at = ({ tenantId, collection }: Place): [string, string, string] => [tenantId, tenantId, collection];
+export const at = ({ tenantId, collection }: Place): [string, string, string] => [tenantId, tenantId, collection];
 /** Below what SQLite and Postgres take as parameters of one statement. */
 const MAX_IDS = 500;
+const IDS_PER_LOOK = 1_000;
 
 /** The identity of a chunk: its document, the version of the document, its place in it. */
 export function chunkIdOf(documentId: DocumentId, hash: string, ordinal: number): string {
@@ -140,19 +158,31 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
   }
 
   async function supersededOf(place: Place, ids: readonly DocumentId[]): Promise<VersionsRow[]> {
-    const columns = 'document_id AS id, hash AS content_hash, title, text, metadata';
+    const columns = 'document_id AS id, hash AS content_hash, title, text, metadata, access';
     const from = { table: 'superseded_documents', id: 'document_id' };
-    const none = { pending_title: null, pending_text: null, pending_metadata: null, pending_hash: null };
+    const none = {
+      pending_title: null,
+      pending_text: null,
+      pending_metadata: null,
+      pending_access: null,
+      pending_hash: null,
+    };
     return (await rowsOf<VersionsRow>(place, ids, columns, from)).map((row) => ({ ...row, ...none }));
   }
 
   return {
     known: async (place, ids) => {
-      const rows = await rowsOf<Row>(place, ids, 'id, state, content_hash, pending_hash');
+      const columns = 'id, state, content_hash, pending_hash, access, pending_access, amended';
+      const rows = await rowsOf<Row>(place, ids, columns);
       return new Map(
         rows.map((row) => [
           row.id,
-          { hash: row.content_hash, unfinished: row.pending_hash !== null || row.state !== 'ready' },
+          {
+            hash: row.content_hash,
+            unfinished: row.pending_hash !== null || row.state !== 'ready',
+            amended: row.amended !== null,
+            access: accessOf(row.pending_hash === null ? row.access : row.pending_access),
+          },
         ]),
       );
     },
@@ -161,13 +191,14 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
       database.batch(
         documents.map((document) => ({
           sql: `INSERT INTO documents (tenant_id, collection, id, state, pending_title, pending_text, pending_metadata,
-              pending_headings, pending_hash, chunks, updated_ms)
-            VALUES (?, ${FILED}, ?, 'pending', ?, ?, ?, ?, ?, 0, ?)
+              pending_headings, pending_access, pending_hash, chunks, updated_ms)
+            VALUES (?, ${FILED}, ?, 'pending', ?, ?, ?, ?, ?, ?, 0, ?)
             ON CONFLICT (tenant_id, collection, id) DO UPDATE SET
               state = CASE WHEN documents.content_hash IS NULL THEN 'pending' ELSE 'ready' END,
               pending_title = excluded.pending_title, pending_text = excluded.pending_text,
               pending_metadata = excluded.pending_metadata, pending_headings = excluded.pending_headings,
-              pending_hash = excluded.pending_hash, failure = NULL, updated_ms = excluded.updated_ms`,
+              pending_access = excluded.pending_access, pending_hash = excluded.pending_hash, failure = NULL,
+              updated_ms = excluded.updated_ms`,
           params: [
             ...at(place),
             document.id,
@@ -175,6 +206,7 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
             document.text,
             JSON.stringify(document.metadata),
             JSON.stringify(document.headings),
+            accessJson(document.access),
             document.hash,
             clock.nowMs(),
           ],
@@ -188,17 +220,19 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
             // Whoever searched before the index had the new version asks for the text of the old one after this: it
             // is kept beside the new one until no such reader is left (see forgetSuperseded).
             sql: `INSERT INTO superseded_documents
-                (tenant_id, collection, document_id, hash, title, text, metadata, at_ms)
-              SELECT tenant_id, collection, id, content_hash, title, text, metadata, CAST(? AS BIGINT) FROM documents
+                (tenant_id, collection, document_id, hash, title, text, metadata, access, at_ms)
+              SELECT tenant_id, collection, id, content_hash, title, text, metadata, access, CAST(? AS BIGINT)
+              FROM documents
               WHERE ${HERE} AND id = ? AND pending_hash = ? AND content_hash IS NOT NULL AND state <> 'deleting'
               ON CONFLICT (tenant_id, collection, document_id) DO UPDATE SET hash = excluded.hash,
-                title = excluded.title, text = excluded.text, metadata = excluded.metadata, at_ms = excluded.at_ms`,
+                title = excluded.title, text = excluded.text, metadata = excluded.metadata,
+                access = excluded.access, at_ms = excluded.at_ms`,
             params: [clock.nowMs(), ...at(place), id, hash],
           },
           {
             sql: `UPDATE documents SET state = 'ready', title = pending_title, text = pending_text,
-                metadata = pending_metadata, headings = pending_headings, content_hash = pending_hash,
-                pending_title = NULL, pending_text = NULL, pending_metadata = NULL, pending_headings = NULL,
+                metadata = pending_metadata, headings = pending_headings, access = pending_access,
+                content_hash = pending_hash, pending_access = NULL, amended = NULL, pending_title = NULL, pending_text = NULL, pending_metadata = NULL, pending_headings = NULL,
                 pending_hash = NULL, failure = NULL, chunks = ?, updated_ms = ?
               WHERE ${HERE} AND id = ? AND pending_hash = ? AND state <> 'deleting'`,
             params: [chunks, clock.nowMs(), ...at(place), id, hash],
@@ -234,7 +268,8 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
       );
       let sum = 0;
       const ids = waiting.filter((row, at) => (sum += Number(row.characters)) <= characters || at === 0);
-      const columns = 'id, pending_title, pending_text, pending_metadata, pending_headings, pending_hash';
+      const columns =
+        'id, pending_title, pending_text, pending_metadata, pending_headings, pending_access, pending_hash';
       const rows = new Map(
         (
           await rowsOf<Row>(
@@ -254,6 +289,7 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
             text: row.pending_text ?? '',
             metadata: objectOf(row.pending_metadata),
             headings: headingsOf(row.pending_headings),
+            access: accessOf(row.pending_access),
             hash: row.pending_hash,
           },
         ];
@@ -303,15 +339,34 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
     forgetSuperseded: async (beforeMs) =>
       (await database.run('DELETE FROM superseded_documents WHERE at_ms < ?', [beforeMs])).changes,
 
-    list: async (place, { after, limit }) =>
-      (
-        await database.all<Row & { characters: number }>(
-          `SELECT id, state, title, pending_title, metadata, pending_metadata, failure, chunks, updated_ms,
-             LENGTH(COALESCE(text, pending_text)) AS characters
-           FROM documents WHERE ${HERE} AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`,
-          [...at(place), after, limit],
-        )
-      ).map((row) => recordOf(row, row.characters)),
+    list: async (place, { after, limit, sees }) => {
+      const columns = `id, state, title, pending_title, metadata, pending_metadata, access, pending_access,
+        content_hash, failure, chunks, updated_ms, LENGTH(COALESCE(text, pending_text)) AS characters`;
+      const here = `FROM documents WHERE ${HERE} AND state <> 'deleting' AND id > ? ORDER BY id LIMIT ?`;
+      const recordsOf = (rows: readonly (Row & { characters: number })[]): DocumentRecord[] =>
+        rows.map((row) => recordOf(row, row.characters));
+      if (sees === undefined) {
+        return recordsOf(await database.all(`SELECT ${columns} ${here}`, [...at(place), after, limit]));
+      }
+      // Rights are no matter of SQL: ids are looked through until there are enough, without their texts.
+      const seen: DocumentId[] = [];
+      for (let from: DocumentId | undefined = after; from !== undefined && seen.length < limit;) {
+        const page: Row[] = await database.all(`SELECT id, access, pending_access, content_hash ${here}`, [
+          ...at(place),
+          from,
+          IDS_PER_LOOK,
+        ]);
+        seen.push(
+          ...page
+            .filter((row) => sees(accessOf(row.content_hash === null ? row.pending_access : row.access)))
+            .map(({ id }) => id),
+        );
+        from = page.length < IDS_PER_LOOK ? undefined : page.at(-1)?.id;
+      }
+      const ids = seen.slice(0, limit);
+      const records = new Map(recordsOf(await rowsOf(place, ids, columns)).map((record) => [record.id, record]));
+      return ids.flatMap((id) => records.get(id) ?? []);
+    },
 
     get: async (place, id) => {
       const [row] = await rowsOf<Row>(place, [id], '*');
@@ -321,7 +376,7 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
     },
 
     live: async (place, ids) => {
-      const columns = 'id, state, title, text, metadata, headings, content_hash';
+      const columns = 'id, state, title, text, metadata, headings, access, content_hash';
       return (await rowsOf<Row>(place, ids, columns)).flatMap((row): LiveDocument[] => {
         if (row.content_hash === null || row.state === 'deleting') return [];
         return [
@@ -331,6 +386,7 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
             text: row.text ?? '',
             metadata: objectOf(row.metadata),
             headings: row.headings === null ? null : headingsOf(row.headings),
+            access: accessOf(row.access),
             hash: row.content_hash,
           },
         ];
@@ -359,7 +415,8 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
     hydrate: async (tenantId, collection, spans) => {
       const place = { tenantId, collection };
       const columns =
-        'id, state, title, text, metadata, content_hash, pending_title, pending_text, pending_metadata, pending_hash';
+        'id, state, title, text, metadata, access, content_hash, pending_title, pending_text, pending_metadata, ' +
+        'pending_access, pending_hash';
       const ids = [...new Set(spans.map((span) => span.documentId))];
       const rows = new Map((await rowsOf<Row>(place, ids, columns)).map((row) => [row.id, row]));
       const visible = (id: DocumentId): boolean => (rows.get(id)?.state ?? 'deleting') !== 'deleting';
@@ -386,15 +443,21 @@ function spanOf(row: VersionsRow, span: SpanRef): LiveSpan | undefined {
   const madeFrom = (hash: string | null): boolean =>
     hash !== null && span.chunkId.startsWith(versionPrefix(row.id, hash));
   const version = madeFrom(row.content_hash)
-    ? { title: row.title, text: row.text, metadata: row.metadata }
+    ? { title: row.title, text: row.text, metadata: row.metadata, access: row.access }
     : madeFrom(row.pending_hash)
-      ? { title: row.pending_title, text: row.pending_text, metadata: row.pending_metadata }
+      ? {
+          title: row.pending_title,
+          text: row.pending_text,
+          metadata: row.pending_metadata,
+          access: row.pending_access,
+        }
       : undefined;
   if (version?.text == null) return undefined;
   return {
     title: version.title ?? '',
     content: version.text.slice(span.start, span.end),
     metadata: objectOf(version.metadata),
+    access: accessOf(version.access),
   };
 }
 
@@ -405,6 +468,7 @@ function recordOf(row: Row, characters: number): DocumentRecord {
     state: row.state,
     failure: row.failure,
     metadata: objectOf(row.metadata ?? row.pending_metadata),
+    access: accessOf(row.content_hash === null ? row.pending_access : row.access),
     chunks: row.chunks,
     characters,
     updatedMs: row.updated_ms,

@@ -111,4 +111,15 @@ export const ragMigrations: Migration[] = [
       )`,
     ],
   },
+  {
+    id: 'rag-004-document-access',
+    sql: [
+      // JSON of who may find a version; null: everybody who may use the collection.
+      'ALTER TABLE documents ADD COLUMN access TEXT',
+      'ALTER TABLE documents ADD COLUMN pending_access TEXT',
+      'ALTER TABLE superseded_documents ADD COLUMN access TEXT',
+      // Not null: access or metadata were changed apart from the text. 1: the indexes have yet to hear of it.
+      'ALTER TABLE documents ADD COLUMN amended INTEGER',
+    ],
+  },
 ];

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject, JsonValue } from '../../lib/json.ts';
+import type { DocumentAccess } from '../../spec/document-access.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
 import type { Heading, PendingDocument } from '../documents.ts';
+import { judgeAccess } from '../judge-access.ts';
 import { withPageStarts } from '../pages.ts';
 import { tagsOf } from '../tags.ts';
 import { parseMarkdown } from './parse/markdown.ts';
@@ -13,10 +15,15 @@ export interface NewDocument {
   title?: string;
   content: string;
   metadata?: JsonObject;
+  /** Who may find it; absent: whoever could find the version before, and everybody where there was none. */
+  access?: DocumentAccess | null;
   headings?: Heading[];
   /** Offsets into the content where its pages begin, in order, the first page first. */
   pages?: readonly number[];
 }
+
+/** A document that has been judged; see NewDocument for an absent access. */
+export type AcceptedDocument = Omit<PendingDocument, 'access'> & { access?: DocumentAccess | null };
 
 const MAX_TEXT = 10_000_000;
 const MAX_ID = 512;
@@ -32,7 +39,7 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
  * same document sent twice is one.
  * @throws SekishoError invalid_request where a part is missing, not allowed or beyond its bound.
  */
-export function acceptDocument(document: NewDocument): PendingDocument {
+export function acceptDocument(document: NewDocument): AcceptedDocument {
   const { content: text, pages = [] } = document;
   const metadata = pages.length === 0 ? (document.metadata ?? {}) : withPageStarts(document.metadata ?? {}, pages);
   if (text.length > MAX_TEXT) throw wrong('content', `longer than ${MAX_TEXT} characters`);
@@ -42,10 +49,18 @@ export function acceptDocument(document: NewDocument): PendingDocument {
   if (metadataJson.length > MAX_METADATA) throw wrong('metadata', `larger than ${MAX_METADATA} bytes`);
   const { headings, title: found } = headingsOf(document);
   const title = (document.title ?? found ?? '').slice(0, MAX_TITLE);
-  const hash = createHash('sha256').update(`${title}\0${metadataJson}\0${text}`).digest('hex');
-  const id = document.id ?? `doc_${hash.slice(0, 24)}`;
+  const { access } = document;
+  if (access !== undefined && access !== null) judgeAccess(access);
+  const said = `${title}\0${metadataJson}\0${text}`;
+  const contentHash = createHash('sha256').update(said).digest('hex');
+  // Who may find a document is no part of what tells it from others.
+  const hash =
+    access === undefined
+      ? contentHash
+      : createHash('sha256').update(`${said}\0access ${JSON.stringify(access)}`).digest('hex');
+  const id = document.id ?? `doc_${contentHash.slice(0, 24)}`;
   if (id === '' || id.length > MAX_ID) throw wrong('id', `1 to ${MAX_ID} characters`);
-  return { id, title, text, metadata, headings, hash };
+  return { id, title, text, metadata, headings, hash, ...(access !== undefined && { access }) };
 }
 
 function headingsOf({ content, headings: given }: NewDocument): { headings: Heading[]; title?: string } {

@@ -8,7 +8,7 @@ import type { Principal } from '../../spec/principal.ts';
 import { collectionTag } from '../answer-tags.ts';
 import { chunkIdOf, type Documents, type PendingDocument, type Place } from '../documents.ts';
 import type { OnDocumentsChanged } from '../forget-answers.ts';
-import { tagsOf } from '../tags.ts';
+import { documentTags } from '../tags.ts';
 import { searchableText, type PreparedChunk } from './prepare-document.ts';
 import { createPrepareDocuments, type PrepareDocumentsDeps } from './prepare-documents.ts';
 
@@ -107,7 +107,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
 
   async function rowsOf(batch: readonly Cut[], work: IndexWork): Promise<ChunkRow[]> {
     const entries = batch.flatMap(({ document, chunks }) => {
-      const tags = tagsOf(document.metadata);
+      const tags = documentTags(document);
       return chunks.map((chunk, ordinal) => ({ document, chunk, ordinal, tags }));
     });
     const vectors = await embed(

@@ -7,7 +7,7 @@ import { indexRefOf, type Collection, type Collections } from '../collections.ts
 import type { Documents, PendingDocument, Place } from '../documents.ts';
 import { processPrincipal } from '../process-principal.ts';
 import { indexFingerprint } from '../versions/index-fingerprint.ts';
-import { acceptDocument, type NewDocument } from './accept-document.ts';
+import { acceptDocument, type AcceptedDocument, type NewDocument } from './accept-document.ts';
 import {
   createIndexDocuments,
   type FailedDocument,
@@ -107,12 +107,14 @@ export function createIngest(deps: IngestDeps): Ingest {
   }
 
   /** Stores what is new or changed, and tells which of it has never been in the index. */
-  async function accept(place: Place, incoming: readonly PendingDocument[], signal: AbortSignal) {
+  async function accept(place: Place, incoming: readonly AcceptedDocument[], signal: AbortSignal) {
     const ids = incoming.map((document) => document.id);
     const known = await documents.known(place, ids);
-    const changed = incoming.filter((document) => {
+    const changed = incoming.flatMap((document): PendingDocument[] => {
       const have = known.get(document.id);
-      return have === undefined || have.unfinished || have.hash !== document.hash;
+      if (have !== undefined && !have.unfinished && !have.amended && have.hash === document.hash) return [];
+      // What does not tell who may find it leaves that as it was.
+      return [{ ...document, access: document.access === undefined ? (have?.access ?? null) : document.access }];
     });
     for (const page of pagesOf(changed)) {
       if (signal.aborted) throw new SekishoError('caller_left', { cause: signal.reason });
@@ -272,7 +274,7 @@ function* pagesOf(documents: readonly PendingDocument[]): Generator<PendingDocum
   if (page.length > 0) yield page;
 }
 
-function refuseRepeated(documents: readonly PendingDocument[]): void {
+function refuseRepeated(documents: readonly AcceptedDocument[]): void {
   const seen = new Set<DocumentId>();
   for (const { id } of documents) {
     if (seen.has(id)) {

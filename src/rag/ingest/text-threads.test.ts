@@ -25,7 +25,8 @@ afterEach(() => {
 });
 
 function document(id: string, text: string): PendingDocument {
-  return { id, title: `About ${id}`, text, metadata: {}, headings: [{ level: 1, start: 0, text: 'Gates' }], hash: id };
+  const headings = [{ level: 1, start: 0, text: 'Gates' }];
+  return { id, title: `About ${id}`, text, metadata: {}, headings, access: null, hash: id };
 }
 const DOCUMENTS = Array.from({ length: 200 }, (_, i) =>
   document(`d${i}`, `# Gates\nGate ${i} is red. ${'It stands on the road. '.repeat(60)}関所は${i}番です。`),

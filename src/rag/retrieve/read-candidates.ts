@@ -1,5 +1,8 @@
 import type { JsonObject } from '../../lib/json.ts';
+import type { DocumentAccess } from '../../spec/document-access.ts';
 import type { CollectionName, DocumentId, TenantId } from '../../spec/ids.ts';
+import type { Principal } from '../../spec/principal.ts';
+import { maySee } from '../access.ts';
 import type { FusedHit } from './fuse.ts';
 import type { Passage } from './merge-passages.ts';
 import type { ReadCandidate } from './order-passages.ts';
@@ -18,6 +21,8 @@ export interface LiveSpan {
   title: string;
   content: string;
   metadata: JsonObject;
+  /** Who may find it; absent or null: everybody who may use the collection. */
+  access?: DocumentAccess | null;
 }
 
 export interface HydrateDocuments {
@@ -33,6 +38,19 @@ export interface HydrateDocuments {
 export interface ReadPlace {
   tenantId: TenantId;
   collection: CollectionName;
+}
+
+/**
+ * The documents as one caller may read them. The index has asked for his rights already; this looks at the documents
+ * themselves, whose access may have been narrowed since.
+ */
+export function visibleTo(principal: Principal, documents: HydrateDocuments): HydrateDocuments {
+  return {
+    hydrate: async (tenantId, collection, spans) => {
+      const live = await documents.hydrate(tenantId, collection, spans);
+      return live.map((span) => (span === undefined || maySee(principal, span.access ?? null) ? span : undefined));
+    },
+  };
 }
 
 /**

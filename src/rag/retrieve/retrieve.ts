@@ -6,7 +6,7 @@ import { findCandidates } from './find-candidates.ts';
 import { distinctPassages, mergePassages, type Passage } from './merge-passages.ts';
 import { orderPassages } from './order-passages.ts';
 import { planSearch, type RetrieveRequest, type SearchPlan, type SearchableCollection } from './plan-search.ts';
-import { readCandidates, readGrown, type HydrateDocuments, type ReadPlace } from './read-candidates.ts';
+import { readCandidates, readGrown, visibleTo, type HydrateDocuments, type ReadPlace } from './read-candidates.ts';
 import type { Rerankers } from './rerank/rerankers.ts';
 import type { LegTimings, SearchLegsDeps, Timed } from './search-legs.ts';
 
@@ -99,7 +99,8 @@ interface SearchContext {
 type SearchOutcome = Omit<RetrieveResult, 'timings'> & { missed: string };
 
 async function searchOnce(deps: RetrieveDeps, { request, plan, place, timed }: SearchContext): Promise<SearchOutcome> {
-  const { documents, clock } = deps;
+  const { clock } = deps;
+  const documents = visibleTo(request.principal, deps.documents);
   const { settings, topK } = plan;
 
   // 2. Candidates: both legs of every query at once, fused into one order.

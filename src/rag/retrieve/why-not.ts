@@ -7,7 +7,7 @@ import type { DocumentRecord, Place } from '../documents.ts';
 import { compileFilter } from '../filter/compile-filter.ts';
 import { matchesFilter } from '../filter/matches-filter.ts';
 import { parseFilter } from '../filter/parse-filter.ts';
-import { tagsOf } from '../tags.ts';
+import { documentTags } from '../tags.ts';
 import { findCandidates } from './find-candidates.ts';
 import { planSearch, type RetrieveRequest, type SearchPlan } from './plan-search.ts';
 import type { Retrieve, RetrieveDeps } from './retrieve.ts';
@@ -108,7 +108,7 @@ export function createWhyNot(deps: WhyNotDeps): ExplainAbsence {
       return { reason: 'not_ready', state, ...(failure !== null && { failure }) };
     }
 
-    const document = { id: documentId, tags: tagsOf(record.metadata) };
+    const document = { id: documentId, tags: documentTags(record) };
     const conditions = Object.entries(request.filters ?? {}).flatMap(([key, value]) =>
       matchesFilter(compileFilter(parseFilter({ [key]: value })), document) ? [] : [key],
     );

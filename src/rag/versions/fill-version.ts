@@ -6,6 +6,7 @@ import { indexRefOf, type Collection } from '../collections.ts';
 import type { Documents, LiveDocument, PendingDocument, Place } from '../documents.ts';
 import { createIndexDocuments, type IndexDocumentsDeps } from '../ingest/index-documents.ts';
 import { parseMarkdown } from '../ingest/parse/markdown.ts';
+import { documentTags } from '../tags.ts';
 import type { IndexVersion, IndexVersions, Outdated } from './index-versions.ts';
 
 export interface FillVersionDeps extends Omit<IndexDocumentsDeps, 'documents' | 'onDocumentsChanged'> {
@@ -58,7 +59,11 @@ export function createFillVersion(deps: FillVersionDeps): (work: FillWork) => Pr
         if (state !== 'building' && state !== 'returning') throw new SekishoError('caller_left');
         const now = await documents.known(place, ids);
         const kept = new Set(ids.filter((id) => now.get(id)?.hash === lengths.get(id)?.hash));
-        const rowsKept = rows.filter(({ documentId }) => kept.has(documentId));
+        // Who may find a document, and its metadata, may have been amended since it was read.
+        const tags = await tagsNow(place, now, kept);
+        const rowsKept = rows
+          .filter(({ documentId }) => kept.has(documentId))
+          .map((row) => ({ ...row, tags: tags.get(row.documentId) ?? row.tags }));
         await deps.index.replace(ref, [...kept], rowsKept, fresh);
         const chunks = new Map<DocumentId, number>();
         for (const { documentId } of rowsKept) chunks.set(documentId, (chunks.get(documentId) ?? 0) + 1);
@@ -69,6 +74,16 @@ export function createFillVersion(deps: FillVersionDeps): (work: FillWork) => Pr
         await versions.record(collection, version.version, held);
         told.indexed += held.length;
       });
+
+    async function tagsNow(
+      at: Place,
+      now: Awaited<ReturnType<Documents['known']>>,
+      ids: ReadonlySet<DocumentId>,
+    ): Promise<Map<DocumentId, string[]>> {
+      const amended = [...ids].filter((id) => now.get(id)?.amended === true);
+      const live = amended.length === 0 ? [] : await documents.live(at, amended);
+      return new Map(live.map((document) => [document.id, documentTags(document)]));
+    }
 
     const indexDocuments = createIndexDocuments({
       ...deps,

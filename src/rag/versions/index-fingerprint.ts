@@ -1,5 +1,6 @@
 import type { CollectionSettings } from '../../spec/collection.ts';
 import { chunkerId } from '../ingest/chunkers/chunker-of.ts';
+import { TAGS_VERSION } from '../tags.ts';
 
 /** What decides what an index holds. Rows of two fingerprints are never mixed in one index. */
 export interface FingerprintDeps {
@@ -8,7 +9,8 @@ export interface FingerprintDeps {
   analyser: { id: string };
 }
 
-/** What this software makes of index settings: model, tokeniser and chunker, by name and version. */
+/** What this software makes of index settings: model, tokeniser, chunker and tags, by name and version. */
 export function indexFingerprint(deps: FingerprintDeps, index: CollectionSettings['index']): string {
-  return `${deps.fingerprintOf(index.embeddingRoute)} ${deps.analyser.id} ${chunkerId(index.chunker)}`;
+  const model = deps.fingerprintOf(index.embeddingRoute);
+  return `${model} ${deps.analyser.id} ${chunkerId(index.chunker)} tags-${TAGS_VERSION}`;
 }

@@ -241,6 +241,7 @@ export function roomsContract(name: string, make: () => Promise<DatabaseFixture>
         text: `text of ${id}`,
         metadata: { a: 1 },
         headings: [],
+        access: null,
         hash: `hash-of-${id}-0123456789`,
       });
       const all = ['a', 'b', 'c'].map(document);
