@@ -58,12 +58,13 @@ export function linesOf(pieces: readonly PlacedText[]): Line[] {
 }
 
 /**
- * Pages without what stands on many of them: a first or last line that returns, numbers aside, at the same height on
+ * Pages without what stands on many of them: a first or last line that returns, but for a number at its begin or end, at the same height on
  * at least three pages; and numbers of pages.
  */
 export function withoutFurniture(pages: readonly Line[][]): Line[][] {
   const times = new Map<string, number>();
-  const sign = (line: Line): string => `${Math.round(line.y / 4)} ${line.text.replace(/\d+|\b[ivxl]+$/gi, '#')}`;
+  const sign = (line: Line): string =>
+    `${Math.round(line.y / 4)} ${line.text.replace(/^\d+\b|\b(?:\d+|[ivxl]+)$/gi, '#')}`;
   for (const page of pages) {
     for (const line of new Set(edgesOf(page).map(sign))) times.set(line, (times.get(line) ?? 0) + 1);
   }
