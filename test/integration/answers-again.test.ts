@@ -71,7 +71,7 @@ describe('an answer is given again', () => {
     const first = await ask(OF_HARBOUR);
     const second = await ask(OF_HARBOUR);
     expect([first.cache, second.cache]).toEqual(['miss', 'hit']);
-    const timeless = ({ cache: _, processing_time: __, ...rest }: JsonObject): JsonObject => rest;
+    const timeless = (json: JsonObject): JsonObject => ({ ...json, cache: 'either', processing_time: 0 });
     expect(timeless(second.json)).toEqual(timeless(first.json));
     expect(first.json['answered']).toBe(true);
   });
