@@ -36,6 +36,9 @@ export const OPTIONS = {
   from: { type: 'string' },
   to: { type: 'string' },
   format: { type: 'string' },
+  background: { type: 'boolean' },
+  state: { type: 'string' },
+  queue: { type: 'string' },
 } as const;
 
 export type CommandOptions = ReturnType<

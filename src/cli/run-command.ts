@@ -11,6 +11,8 @@ import { modelsCommand } from './models.ts';
 import { ServerRefusal } from './server-client.ts';
 import { serve } from './serve.ts';
 import { settingsCommand } from './settings-command.ts';
+import { sourcesCommand } from './sources.ts';
+import { tasksCommand } from './tasks.ts';
 import { createTerminal } from './terminal.ts';
 import { usageCommand } from './usage.ts';
 
@@ -29,6 +31,8 @@ const COMMANDS: Record<string, Command> = {
   cache: cacheCommand,
   models: modelsCommand,
   usage: usageCommand,
+  tasks: tasksCommand,
+  sources: sourcesCommand,
 };
 
 /** Reasons of reasons that are told. */
@@ -37,7 +41,8 @@ const MAX_CAUSES = 4;
 const HELP = `sekisho — the production backend of an LLM application in one process
 
   sekisho serve                      start the server
-  sekisho ingest <path...>           index files and folders   [--collection NAME]
+  sekisho ingest <path...>           index files and folders   [--collection NAME] [--background]
+  sekisho tasks list|show|watch|cancel|retry   work in the background   [--state STATE] [--queue QUEUE]
   sekisho ask "<question>"           ask a collection          [--collection NAME] [--top-k N]
   sekisho keys create --name NAME    make an API key           [--role admin|member] [--route PATTERN]...
                                                                [--expires ISO-DATE] [--budget USD-PER-MONTH]
@@ -55,6 +60,7 @@ const HELP = `sekisho — the production backend of an LLM application in one pr
   sekisho cache stats|clear          [--route NAME | --tag TAG | --document ID | --pattern GLOB]
   sekisho models list                local embedding and rerank models
   sekisho models pull OWNER/NAME     fetch one from the Hugging Face hub  [--file onnx/model_quantized.onnx]
+  sekisho sources list|add|change|run|runs|remove   where documents come from, and when they are fetched again
   sekisho usage                      usage and cost            [--by key|user|route|day|...] [--from ISO] [--to ISO]
   sekisho usage export               the ledger on standard output  [--format csv|jsonl|json]
   sekisho config check               judge the configuration, every problem at once

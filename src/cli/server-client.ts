@@ -1,3 +1,4 @@
+import { createSseFramer, parseSse } from '../lib/sse.ts';
 import { SekishoError } from '../spec/errors.ts';
 import { isJsonObject, objectAt, parseJson, stringAt, type JsonObject } from '../lib/json.ts';
 import type { Secret } from '../lib/secret.ts';
@@ -12,7 +13,13 @@ export interface ServerClient {
   json(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<JsonObject>;
   /** Writes a body of any size to a stream as it comes. */
   download(path: string, to: NodeJS.WritableStream): Promise<void>;
-  upload(path: string, files: readonly { name: string; bytes: Uint8Array }[]): Promise<JsonObject>;
+  upload(
+    path: string,
+    files: readonly { name: string; bytes: Uint8Array }[],
+    fields?: Readonly<Record<string, string>>,
+  ): Promise<JsonObject>;
+  /** Server-sent events until the stream ends or breaks off. */
+  events(path: string): AsyncGenerator<{ event: string; data: JsonObject }>;
 }
 
 /** The command line talks to a server as every other caller does: over HTTP. */
@@ -43,10 +50,25 @@ export function createServerClient({ url, key }: ServerAccess): ServerClient {
         if (!to.write(chunk)) await new Promise((resolve) => to.once('drain', resolve));
       }
     },
-    upload: (path, files) => {
+    upload: (path, files, fields = {}) => {
       const form = new FormData();
+      for (const [name, value] of Object.entries(fields)) form.set(name, value);
       for (const file of files) form.append('file', new Blob([new Uint8Array(file.bytes)]), file.name);
       return send(path, { method: 'POST', body: form });
+    },
+    events: async function* (path) {
+      const { body } = await answered(path, {});
+      const framer = createSseFramer();
+      try {
+        for await (const packet of body ?? []) {
+          const run = framer.push(packet);
+          for (const { event = '', data } of run === undefined ? [] : parseSse(run))
+            yield { event, data: objectOf(data) };
+        }
+      } catch (thrown) {
+        // A connection that broke is the end of this stream; whoever reads it asks again.
+        if (!(thrown instanceof TypeError) && !(thrown instanceof Error && 'code' in thrown)) throw thrown;
+      }
     },
   };
 }

@@ -75,6 +75,23 @@ describe('the command line', () => {
     expect((await sekisho(['ask', 'anything', '--collection', 'none'])).err).toContain('no collection "none"');
   });
 
+  test('files are handed over and left alone; their task is watched to its end, listed, shown', async () => {
+    const docs = join(folder, 'behind');
+    mkdirSync(docs, { recursive: true });
+    writeFileSync(join(docs, 'ferry.md'), '# The ferry\n\nThe ferry leaves at noon.\n');
+    writeFileSync(join(docs, 'bad.docx'), 'this is no document');
+    const handed = await sekisho(['ingest', docs, '--collection', 'behind', '--background']);
+    const id = handed.out.trim();
+    expect(handed).toMatchObject({ code: 0, err: expect.stringContaining(`sekisho tasks watch ${id}`) });
+    const watched = await sekisho(['tasks', 'watch', id]);
+    expect(watched).toMatchObject({ code: 0, out: expect.stringMatching(`^${id}  done  .*1/2, 1 failed`) });
+    expect((await sekisho(['tasks', 'list', '--state', 'done'])).out).toContain(id);
+    expect((await sekisho(['tasks', 'show', id])).out).toContain('bad.docx');
+    expect((await sekisho(['tasks', 'retry', id])).code).toBe(1);
+    expect((await sekisho(['tasks', 'cancel'])).code).toBe(2);
+    expect((await sekisho(['tasks', 'dance'])).code).toBe(2);
+  });
+
   test('config check and doctor say what is wrong and how to mend it', async () => {
     expect((await sekisho(['config', 'check'])).code).toBe(0);
     const bad = join(folder, 'bad.yaml');
