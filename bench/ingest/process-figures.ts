@@ -9,7 +9,18 @@ export function cpuMs(pid: number): number {
 }
 
 /** The most memory that a process has held at once, in megabytes (Linux). */
-export function peakMegabytes(pid: number | 'self'): number {
-  const kibibytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Math.round((Number(kibibytes ?? 0) * 1024) / 1e6);
+export function peakMegabytes(pid: number): number {
+  return statusMegabytes(pid, 'VmHWM');
+}
+
+/** The memory that a process holds now, in megabytes (Linux). */
+export function memoryMegabytes(pid: number): number {
+  return statusMegabytes(pid, 'VmRSS');
+}
+
+function statusMegabytes(pid: number, field: string): number {
+  const line = readFileSync(`/proc/${pid}/status`, 'utf8')
+    .split('\n')
+    .find((each) => each.startsWith(`${field}:`));
+  return Math.round((Number(/\d+/.exec(line ?? '')?.[0] ?? 0) * 1024) / 1e6);
 }

@@ -9,6 +9,7 @@ import { collectionTag } from '../answer-tags.ts';
 import { chunkIdOf, type Documents, type PendingDocument, type Place } from '../documents.ts';
 import type { OnDocumentsChanged } from '../forget-answers.ts';
 import { documentTags } from '../tags.ts';
+import { createPause } from './pause.ts';
 import { searchableText, type PreparedChunk } from './prepare-document.ts';
 import { createPrepareDocuments, type PrepareDocumentsDeps } from './prepare-documents.ts';
 
@@ -58,6 +59,7 @@ export interface IndexOutcome {
 const BATCH_CHUNKS = 512;
 /** Batches under way: the index commits one on its threads while the next is embedded and those after it are cut. */
 const BATCHES_AT_ONCE = 2;
+const PUBLISHED_AT_ONCE = 100;
 /** What may be the fault of one text, so that the others of its batch can still be indexed. */
 const ONE_TEXT: ReadonlySet<ErrorCode> = new Set([
   'context_too_long',
@@ -82,6 +84,7 @@ interface Cut {
  */
 export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork) => Promise<IndexOutcome> {
   const prepare = createPrepareDocuments(deps);
+  const pause = createPause();
 
   /** One vector per text, a batch per call. */
   async function embed(texts: readonly string[], work: IndexWork): Promise<Float32Array[]> {
@@ -124,6 +127,18 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
     });
   }
 
+  /** Makes the versions the live ones, some at a time: others wait for each transaction. */
+  async function publish(place: Place, batch: readonly Cut[]): Promise<void> {
+    for (let from = 0; from < batch.length; from += PUBLISHED_AT_ONCE) {
+      const some = batch.slice(from, from + PUBLISHED_AT_ONCE);
+      await deps.documents.publish(
+        place,
+        some.map(({ document: { id, hash }, chunks }) => ({ id, hash, chunks: chunks.length })),
+      );
+      await pause(some.reduce((sum, { document }) => sum + document.text.length, 0));
+    }
+  }
+
   return async (work) => {
     const { place, documents } = work;
     const chunker = work.chunker ?? defaultCollectionSettings(work.embeddingRoute).index.chunker;
@@ -155,10 +170,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         await deps.index.replace(work.ref, ids, rows, fresh);
         // What comes into the index for the first time has been in no answer, and may be wanted in some.
         await deps.onDocumentsChanged(place.tenantId, place.collection, work.fresh ? 'new' : ids);
-        await deps.documents.publish(
-          place,
-          batch.map(({ document: { id, hash }, chunks }) => ({ id, hash, chunks: chunks.length })),
-        );
+        await publish(place, batch);
         outcome.indexed += batch.length;
         outcome.chunks += rows.length;
       } catch (thrown) {

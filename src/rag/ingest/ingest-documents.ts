@@ -1,4 +1,4 @@
-import type { ChunkIndex } from '../../ports/chunk-index.ts';
+import type { ChunkIndex, IndexRef } from '../../ports/chunk-index.ts';
 import { defaultCollectionSettings } from '../../spec/collection.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { newId, type CollectionName, type DocumentId, type RequestId } from '../../spec/ids.ts';
@@ -14,6 +14,7 @@ import {
   type IndexDocumentsDeps,
   type IndexWork,
 } from './index-documents.ts';
+import { createPause } from './pause.ts';
 import { createInTurn, type InTurn } from './serial.ts';
 
 export interface IngestRequest {
@@ -66,10 +67,14 @@ export interface IngestDeps extends IndexDocumentsDeps {
   inTurn?: InTurn;
   /** Brings an index that was made otherwise up to what the software makes; without it such a collection is refused. */
   upgrade?: (place: Place, signal: AbortSignal) => Promise<void>;
+  /** Told, before documents are deleted, of the indexes that they are deleted in. */
+  onDeleting?: (refs: readonly IndexRef[]) => Promise<void>;
 }
 
-/** Most documents and code units of text per transaction in which they are accepted, and per page of a resume. */
+/** Most documents and code units of text per page of a resume. */
 const PAGE = { documents: 500, characters: 4_000_000 };
+/** And per transaction in which they are accepted: others wait for it. */
+const ACCEPTED_AT_ONCE = { documents: 100, characters: 1_000_000 };
 
 /**
  * The way of a document into a collection: its text is stored as pending first (that is the acknowledgement),
@@ -79,6 +84,7 @@ const PAGE = { documents: 500, characters: 4_000_000 };
 export function createIngest(deps: IngestDeps): Ingest {
   const { collections, documents, index } = deps;
   const indexDocuments = createIndexDocuments(deps);
+  const pause = createPause();
   // Two writers of one collection would publish one version and index the other.
   const inTurn = deps.inTurn ?? createInTurn();
   const isOutdated = ({ settings, fingerprint }: Collection): boolean =>
@@ -119,6 +125,7 @@ export function createIngest(deps: IngestDeps): Ingest {
     for (const page of pagesOf(changed)) {
       if (signal.aborted) throw new SekishoError('caller_left', { cause: signal.reason });
       await documents.accept(place, page);
+      await pause(page.reduce((sum, { text }) => sum + text.length, 0));
     }
     return {
       fresh: changed.filter((document) => !known.has(document.id)),
@@ -128,13 +135,17 @@ export function createIngest(deps: IngestDeps): Ingest {
 
   /** Out of every index of the collection, whichever is live one day. */
   async function removeNow(place: Place, collection: Collection, ids: readonly DocumentId[]): Promise<void> {
-    for (const ref of await collections.indexRefs(collection)) await index.replace(ref, ids, [], false);
+    const refs = await collections.indexRefs(collection);
+    await deps.onDeleting?.(refs);
+    for (const ref of refs) await index.replace(ref, ids, [], false);
     await deps.onDocumentsChanged(place.tenantId, place.collection, ids);
     await documents.remove(place, ids);
   }
 
   async function dropNow(place: Place, collection: Collection): Promise<void> {
-    for (const ref of await collections.indexRefs(collection)) await index.drop(ref);
+    const refs = await collections.indexRefs(collection);
+    await deps.onDeleting?.(refs);
+    for (const ref of refs) await index.drop(ref);
     await deps.onDocumentsChanged(place.tenantId, place.collection, 'all');
     await collections.forget(place.tenantId, place.collection);
   }
@@ -166,7 +177,13 @@ export function createIngest(deps: IngestDeps): Ingest {
   return {
     index: async (request) => {
       const place: Place = { tenantId: request.principal.tenantId, collection: request.collection };
-      const incoming = request.documents.map(acceptDocument);
+      const incoming: ReturnType<typeof acceptDocument>[] = [];
+      for (const document of request.documents) {
+        incoming.push(acceptDocument(document));
+        const turn = pause(document.content.length);
+        // Small requests come into the collection's turn in the order in which they were made.
+        if (turn !== undefined) await turn;
+      }
       refuseRepeated(incoming);
       return inTurnUpgraded(place, request.signal, async () => {
         const collection = await ensureCollection(place);
@@ -266,7 +283,7 @@ function* pagesOf(documents: readonly PendingDocument[]): Generator<PendingDocum
   for (const document of documents) {
     page.push(document);
     characters += document.text.length;
-    if (page.length < PAGE.documents && characters < PAGE.characters) continue;
+    if (page.length < ACCEPTED_AT_ONCE.documents && characters < ACCEPTED_AT_ONCE.characters) continue;
     yield page;
     page = [];
     characters = 0;

@@ -1,16 +1,16 @@
 /** Code units of text whose tokenising takes a few milliseconds. */
 const UNITS_BETWEEN = 30_000;
 
-/**
- * Lets other callers in during long work: told how many code units were just worked through, it returns at once
- * or, every so often, after a turn of the event loop.
- */
-export function createPause(): (units: number) => Promise<void> {
+/** Tells of code units that were just worked through; gives something to wait for every so often, else nothing. */
+export type Pause = (units: number) => Promise<void> | undefined;
+
+/** Lets other callers in during long work: what it gives, every so often, is a turn of the event loop. */
+export function createPause(): Pause {
   let since = 0;
-  return async (units) => {
+  return (units) => {
     since += units;
-    if (since < UNITS_BETWEEN) return;
+    if (since < UNITS_BETWEEN) return undefined;
     since = 0;
-    await new Promise((resolve) => setImmediate(resolve));
+    return new Promise((resolve) => setImmediate(resolve));
   };
 }

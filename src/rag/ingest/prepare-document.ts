@@ -1,4 +1,5 @@
 import type { PendingDocument } from '../documents.ts';
+import type { Pause } from './pause.ts';
 import type { Chunker, ChunkerTools, TextChunk } from './chunkers/chunker.ts';
 
 /** A chunk as both legs of the index want it, but for its vector. */
@@ -14,8 +15,7 @@ export interface PrepareHow {
   chunker: Chunker;
   tools: ChunkerTools;
   terms: (text: string) => string[];
-  /** Lets others in, told how many code units were worked through. */
-  pause: (units: number) => Promise<void>;
+  pause: Pause;
 }
 
 /** Cuts a document and makes the terms of its chunks. @throws whatever the tools throw. */

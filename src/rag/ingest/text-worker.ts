@@ -45,7 +45,7 @@ function createAnswer(): (task: TextTask) => Promise<void> {
         embed: () => Promise.reject(new Error('no model can be asked from here')),
       },
       terms: analyser.terms,
-      pause: () => Promise.resolve(),
+      pause: () => undefined,
     };
     const prepared: PreparedDocument[] = [];
     for (const document of task.documents) {

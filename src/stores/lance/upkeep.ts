@@ -2,6 +2,7 @@ import { Index } from '@lancedb/lancedb';
 import type { IndexConfig, Table } from '@lancedb/lancedb';
 import type { Clock } from '../../lib/clock.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
+import { purgeTable } from './purge.ts';
 
 /** Versions younger than this stay on disk, for readers (of other processes too) that are still on them. */
 const KEEP_VERSIONS_MS = 5 * 60_000;
@@ -10,13 +11,19 @@ const FEW_ROWS = 256;
 const FEW_COMMITS = 8;
 /** Beyond this upkeep does not wait for a quiet moment: each commit costs a query a tenth of a millisecond. */
 const MANY_COMMITS = 32;
-/** Beyond these rows it waits for nothing. A run costs by the rows of the table, so rows count by share. */
+/** Beyond these rows it waits for no quiet moment, and beyond this share of the table's rows for nothing. */
+const MANY_ROWS = 4096;
 const MANY_SHARE = 0.25;
-const MANY_ROWS_AT_LEAST = 4096;
-const MANY_ROWS_AT_MOST = 20_000;
+/**
+ * Between runs that many rows start, so many times as long as the last one took. A run takes 45 µs of processor for
+ * every row of the table: without a rest, the upkeep of a table that is being filled grows with the square of its rows.
+ */
+const REST_WHILE_FILLING = 2;
 const QUIET_MS = 1000;
 /** Runs take at most a tenth of the time, for however long one takes. */
 const REST_PER_RUN = 10;
+/** The longest that a search may still be on the files of a moment ago. */
+const READERS_MS = 2_000;
 const STOP_PATIENCE_MS = 5000;
 /** Below this an exact scan of the vectors is as fast as an index. */
 const EXACT_BELOW_ROWS = 10_000;
@@ -31,6 +38,8 @@ export interface Upkeep {
   noteCommit(open: OpenTable, rows: number): void;
   /** Brings the table into its best shape now; resolves when done. Joins a run that is under way. */
   run(open: OpenTable): Promise<void>;
+  /** See purgeTable. Alone on the table, but for readers and writers. */
+  purge(open: OpenTable): Promise<void>;
   /**
    * No new runs; resolves when those under way have ended, or after five seconds. One that goes on beyond that may
    * be ended with the process: what it has not committed was never part of the table.
@@ -47,6 +56,9 @@ interface Backlog {
   builtForRows?: number;
   /** Monotonic time before which only many rows start a run. */
   restUntilMs: number;
+  /** Monotonic time before which only a share of the table's rows starts one. */
+  fillUntilMs: number;
+  lastRunMs: number;
   quiet?: ReturnType<typeof setTimeout>;
   running?: Promise<void>;
 }
@@ -66,7 +78,14 @@ export function createUpkeep(deps: {
   let stopped = false;
 
   function backlogOf(open: OpenTable): Backlog {
-    const backlog = backlogs.get(open) ?? { commits: 0, rows: 0, tableRows: 0, restUntilMs: 0 };
+    const backlog = backlogs.get(open) ?? {
+      commits: 0,
+      rows: 0,
+      tableRows: 0,
+      restUntilMs: 0,
+      fillUntilMs: 0,
+      lastRunMs: 0,
+    };
     backlogs.set(open, backlog);
     return backlog;
   }
@@ -83,14 +102,19 @@ export function createUpkeep(deps: {
     backlog.tableRows = await open.table.countRows();
     await tendVectorIndex(open.table, backlog);
     const endedMs = deps.clock.monotonicMs();
-    backlog.restUntilMs = endedMs + (endedMs - startedMs) * REST_PER_RUN;
+    backlog.lastRunMs = endedMs - startedMs;
+    backlog.restUntilMs = endedMs + backlog.lastRunMs * REST_PER_RUN;
+    backlog.fillUntilMs = endedMs + backlog.lastRunMs * REST_WHILE_FILLING;
   }
 
   function run(open: OpenTable): Promise<void> {
     const backlog = backlogOf(open);
-    if (backlog.running !== undefined) return backlog.running;
+    return backlog.running ?? begin(open, backlog, () => work(open, backlog));
+  }
+
+  function begin(open: OpenTable, backlog: Backlog, task: () => Promise<void>): Promise<void> {
     open.busy++;
-    const running = work(open, backlog).finally(() => {
+    const running = task().finally(() => {
       open.busy--;
       delete backlog.running;
       underWay.delete(running);
@@ -107,12 +131,15 @@ export function createUpkeep(deps: {
 
   function schedule(open: OpenTable, backlog: Backlog): void {
     if (stopped || backlog.running !== undefined) return;
-    const many = Math.min(MANY_ROWS_AT_MOST, Math.max(MANY_ROWS_AT_LEAST, backlog.tableRows * MANY_SHARE));
-    if (backlog.rows >= many) return runInBackground(open);
+    const nowMs = deps.clock.monotonicMs();
+    const isMany = backlog.rows >= MANY_ROWS;
+    const isTooMany = backlog.rows >= Math.max(MANY_ROWS, backlog.tableRows * MANY_SHARE);
+    if (isTooMany || (isMany && nowMs >= backlog.fillUntilMs)) return runInBackground(open);
     if (backlog.rows < FEW_ROWS && backlog.commits < FEW_COMMITS) return;
-    if (backlog.commits >= MANY_COMMITS && backlog.quiet !== undefined) return;
+    if (backlog.commits >= MANY_COMMITS && backlog.quiet !== undefined && !isMany) return;
     clearTimeout(backlog.quiet);
-    const delayMs = Math.max(QUIET_MS, backlog.restUntilMs - deps.clock.monotonicMs());
+    // After a filling the last rows wait no longer than a run takes.
+    const delayMs = Math.max(QUIET_MS, isMany ? backlog.lastRunMs : backlog.restUntilMs - nowMs);
     backlog.quiet = setTimeout(() => runInBackground(open), delayMs);
     backlog.quiet.unref();
   }
@@ -125,6 +152,12 @@ export function createUpkeep(deps: {
       schedule(open, backlog);
     },
     run,
+    async purge(open) {
+      const backlog = backlogOf(open);
+      while (backlog.running !== undefined) await backlog.running.catch(() => undefined);
+      const { tables, clock } = deps;
+      await begin(open, backlog, () => purgeTable(open, { tables, graceMs: READERS_MS, nowMs: () => clock.nowMs() }));
+    },
     async stop() {
       stopped = true;
       for (const open of deps.tables.all()) clearTimeout(backlogs.get(open)?.quiet);
