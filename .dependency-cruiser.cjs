@@ -113,7 +113,8 @@ module.exports = {
     client('telemetry', 'node_modules/(prom-client|@opentelemetry)/', ['telemetry']),
     client('tokenizer', 'node_modules/gpt-tokenizer', ['nlp/count-tokens']),
     client('redis', 'node_modules/(ioredis|bullmq)', ['stores/redis']),
-    client('aws', 'node_modules/(aws4fetch|@smithy)/', ['providers/bedrock']),
+    client('aws', 'node_modules/(aws4fetch|@smithy)/', ['providers/bedrock', 'rag/sources/connectors']),
+    client('sources', 'node_modules/(isomorphic-git|croner)/', ['rag/sources']),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

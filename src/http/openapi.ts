@@ -30,6 +30,8 @@ import {
   responsesRequestSchema,
 } from './contract/models.ts';
 import { isIdempotentPath } from './middleware/idempotency.ts';
+import type { Operation } from './operation.ts';
+import { SOURCE_OPERATIONS } from './source-operations.ts';
 import { queryRequestSchema, queryResponseSchema } from './contract/query.ts';
 import { usageExportQuerySchema, usageQuerySchema, usageResponseSchema } from './contract/usage.ts';
 import {
@@ -40,20 +42,6 @@ import {
   summarizeRequestSchema,
   summarizeResponseSchema,
 } from './contract/tasks.ts';
-
-interface Operation {
-  method: 'get' | 'post' | 'put' | 'patch' | 'delete';
-  path: string;
-  tag: string;
-  summary: string;
-  query?: z.ZodObject;
-  body?: z.ZodType;
-  answer?: z.ZodType;
-  /** The media type where it is not JSON, or may also be an event stream. */
-  media?: 'multipart' | 'text' | 'stream';
-  open?: true;
-  status?: 201;
-}
 
 const id = z.object({ id: z.string(), deleted: z.literal(true) });
 
@@ -293,6 +281,7 @@ const OPERATIONS: readonly Operation[] = [
     summary: 'Delete a document with everything made from it',
     answer: id,
   },
+  ...SOURCE_OPERATIONS,
   {
     method: 'post',
     path: '/v1/keys',

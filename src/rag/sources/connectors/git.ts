@@ -44,10 +44,11 @@ export function createGitConnector(options: GitOptions): Connector {
       const place = { fs, gitdir: GITDIR, cache };
       await orProblem(async () => {
         await git.init({ fs, gitdir: GITDIR, bare: true });
+        await git.addRemote({ fs, gitdir: GITDIR, remote: 'origin', url: options.url });
         const fetched = await git.fetch({
           ...place,
           http,
-          url: options.url,
+          remote: 'origin',
           ref: head.ref,
           remoteRef: head.ref,
           singleBranch: true,

@@ -13,6 +13,8 @@ export interface MemoryFiles {
     rmdir(path: string): Promise<void>;
     stat(path: string): Promise<object>;
     lstat(path: string): Promise<object>;
+    readlink(path: string): Promise<string>;
+    symlink(target: string, path: string): Promise<void>;
   };
 }
 
@@ -90,6 +92,12 @@ export function createMemoryFiles(maxBytes: number): MemoryFiles {
       },
       stat,
       lstat: stat,
+      readlink: async (path) => {
+        throw Object.assign(new Error(`EINVAL: ${path}`), { code: 'EINVAL' });
+      },
+      symlink: async () => {
+        throw new SourceProblem('a link was to be made of what is only read');
+      },
     },
   };
 }
