@@ -1,6 +1,10 @@
+import { parseJson } from '../lib/json.ts';
+import type { DocumentAccess } from '../spec/document-access.ts';
 import { SekishoError } from '../spec/errors.ts';
+import { accessSchema } from './contract/documents.ts';
 import type { HttpContext } from './http-context.ts';
-import { inTime } from './read-body.ts';
+import { documentAccessOf } from './new-document.ts';
+import { inTime, judge } from './read-body.ts';
 
 /** A form with files, read. */
 export interface Upload {
@@ -33,6 +37,17 @@ export async function readUpload(context: HttpContext, maxFiles: number): Promis
     ),
     fields: Object.fromEntries(texts),
   };
+}
+
+/**
+ * Who may find the documents of the files, out of the field `access`, which is JSON as in `POST /v1/index`.
+ * @throws SekishoError invalid_request where it cannot be understood.
+ */
+export function accessOfForm(fields: Upload['fields']): DocumentAccess | null | undefined {
+  const text = fields['access'];
+  if (text === undefined) return undefined;
+  const access = judge(accessSchema.nullable(), parseJson(text));
+  return access === null ? null : documentAccessOf(access);
 }
 
 /** A file's name as an id: no parent folders, no control characters, bounded. It never names a place on this disk. */

@@ -1,15 +1,16 @@
 import { requireAdmin } from '../access/permissions.ts';
 import type { Clock } from '../lib/clock.ts';
-import { numberAt, stringAt } from '../lib/json.ts';
+import { numberAt, parseJson, stringAt } from '../lib/json.ts';
 import type { JobRun } from '../ports/jobs.ts';
 import { acceptDocument, type NewDocument } from '../rag/ingest/accept-document.ts';
 import type { Ingest } from '../rag/ingest/ingest-documents.ts';
 import type { IngestFiles } from '../rag/ingest/ingest-files.ts';
+import type { DocumentAccess } from '../spec/document-access.ts';
 import { SekishoError } from '../spec/errors.ts';
 import { newId } from '../spec/ids.ts';
 import { hasEnded, type JobId, type JobProgress, type JobRecord } from '../spec/job.ts';
 import type { Principal } from '../spec/principal.ts';
-import { indexStaged, stagedDocument, stagedFile } from './index-staged.ts';
+import { indexStaged, stagedAccess, stagedDocument, stagedFile } from './index-staged.ts';
 import type { JobRoom } from './open-jobs.ts';
 import type { StagedItems, Tally } from './staged-items.ts';
 
@@ -19,7 +20,9 @@ export const BATCH_INDEX = 'batch_index';
 export interface Batch {
   principal: Principal;
   collection: string;
-  content: { documents: readonly NewDocument[] } | { files: readonly { name: string; bytes: Uint8Array }[] };
+  content:
+    | { documents: readonly NewDocument[] }
+    | { files: readonly { name: string; bytes: Uint8Array }[]; access?: DocumentAccess | null };
   priority?: number;
 }
 
@@ -57,6 +60,8 @@ export function createBatchIndex(deps: BatchIndexDeps): BatchIndex {
     requireAdmin(principal, 'index documents');
     const collection = stringAt(job.input, 'collection') ?? '';
     const files = stringAt(job.input, 'as') === 'files';
+    const kept = job.input['access'];
+    const access = kept !== undefined && { access: stagedAccess(kept) };
     await staged.revive(job.id);
     let tally = await staged.tally(job.id);
     if (tally.total < (numberAt(job.input, 'items') ?? 0)) throw gone();
@@ -70,7 +75,7 @@ export function createBatchIndex(deps: BatchIndexDeps): BatchIndex {
       if (page.length === 0) break;
       after = page.at(-1)?.ordinal ?? after;
       const request = { principal, collection, signal, requestId };
-      const { outcomes, later } = await indexStaged(deps, { request, items: page, files });
+      const { outcomes, later } = await indexStaged(deps, { request, items: page, files, ...access });
       await staged.settle(job.id, outcomes);
       tally = await staged.tally(job.id);
       report(progressOf(tally));
@@ -119,7 +124,8 @@ export function createBatchIndex(deps: BatchIndexDeps): BatchIndex {
       refuseRepeated(items);
       await staged.put({ id, tenantId: principal.tenantId }, items);
       const { tenantId, keyId } = principal;
-      const input = { collection, as, items: items.length };
+      const access = 'files' in content && content.access !== undefined ? parseJson(JSON.stringify(content.access)) : undefined;
+      const input = { collection, as, items: items.length, ...(access !== undefined && { access }) };
       return jobs.submit({
         id,
         tenantId,

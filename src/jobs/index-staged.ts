@@ -1,7 +1,9 @@
-import { arrayAt, isJsonObject, numberAt, objectAt, parseJson, stringAt } from '../lib/json.ts';
+import { arrayAt, isJsonObject, numberAt, objectAt, parseJson, stringAt, type JsonValue } from '../lib/json.ts';
 import type { NewDocument } from '../rag/ingest/accept-document.ts';
 import type { Ingest, IngestOutcome, IngestRequest } from '../rag/ingest/ingest-documents.ts';
 import type { IngestFiles } from '../rag/ingest/ingest-files.ts';
+import { accessOf } from '../rag/stored-access.ts';
+import type { DocumentAccess } from '../spec/document-access.ts';
 import type { ItemOutcome, StagedItem } from './staged-items.ts';
 
 export interface StagedWork {
@@ -9,6 +11,8 @@ export interface StagedWork {
   items: readonly StagedItem[];
   /** The items are files, not documents. */
   files: boolean;
+  /** Of every document in the files; see NewDocument. */
+  access?: DocumentAccess | null;
 }
 
 /** What became of the pieces; `later` names those that failed for a reason that may pass. */
@@ -34,14 +38,20 @@ export interface IndexStagedDeps {
 
 /** Indexes a page of pieces and tells what became of each. */
 export async function indexStaged(deps: IndexStagedDeps, work: StagedWork): Promise<StagedOutcome> {
-  const { request, items, files } = work;
+  const { request, items, files, access } = work;
   const outcome = files
     ? await deps.ingestFiles({
         ...request,
+        ...(access !== undefined && { access }),
         files: items.map(({ id, payload }) => ({ name: id, bytes: new Uint8Array(Buffer.from(payload, 'base64')) })),
       })
     : await deps.ingest.index({ ...request, documents: items.map(documentOf) });
   return told(items, outcome);
+}
+
+/** Who may find a document, out of JSON that was judged before it was stored. */
+export function stagedAccess(value: JsonValue): DocumentAccess | null {
+  return value === null ? null : accessOf(JSON.stringify(value));
 }
 
 function documentOf({ id, payload }: StagedItem): NewDocument {
@@ -55,6 +65,7 @@ function documentOf({ id, payload }: StagedItem): NewDocument {
     content: stringAt(stored, 'content') ?? '',
     ...(title !== undefined && { title }),
     ...(metadata !== undefined && { metadata }),
+    ...(stored['access'] !== undefined && { access: stagedAccess(stored['access']) }),
     ...(stored['headings'] !== undefined && {
       headings: headings.map((heading) => ({
         level: numberAt(heading, 'level') ?? 1,

@@ -2,16 +2,21 @@ import { Hono } from 'hono';
 import { mayUseRoute, requireAdmin } from '../../access/permissions.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { JsonObject } from '../../lib/json.ts';
+import { maySee, rightsOf } from '../../rag/access.ts';
+import type { AmendDocuments } from '../../rag/amend-documents.ts';
 import type { Collections } from '../../rag/collections.ts';
 import { pageStartsOf, shownMetadata } from '../../rag/pages.ts';
 import type { DocumentRecord, Documents, Place } from '../../rag/documents.ts';
 import type { Ingest, IngestOutcome, IngestRequest } from '../../rag/ingest/ingest-documents.ts';
 import type { IngestFiles } from '../../rag/ingest/ingest-files.ts';
 import { SekishoError } from '../../spec/errors.ts';
-import { indexRequestSchema } from '../contract/documents.ts';
+import type { DocumentAccess } from '../../spec/document-access.ts';
+import type { Principal } from '../../spec/principal.ts';
+import { amendRequestSchema, indexRequestSchema } from '../contract/documents.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
+import { documentAccessOf, newDocumentOf } from '../new-document.ts';
 import { judge, readValid } from '../read-body.ts';
-import { readUpload } from '../read-upload.ts';
+import { accessOfForm, readUpload } from '../read-upload.ts';
 import { requireCollection } from './search.ts';
 
 export interface DocumentRouteDeps {
@@ -19,6 +24,7 @@ export interface DocumentRouteDeps {
   documents: Documents;
   ingest: Ingest;
   ingestFiles: IngestFiles;
+  amendments: AmendDocuments;
   clock: Clock;
 }
 
@@ -31,6 +37,7 @@ export function documentRoutes({
   documents,
   ingest,
   ingestFiles,
+  amendments,
   clock,
 }: DocumentRouteDeps): Hono<HttpEnv> {
   async function indexed(
@@ -60,20 +67,18 @@ export function documentRoutes({
       return indexed(context, body.collection_name, (request) =>
         ingest.index({
           ...request,
-          documents: body.documents.map(({ id, title, content, metadata }) => ({
-            content,
-            ...(id !== undefined && { id }),
-            ...(title !== undefined && { title }),
-            ...(metadata !== undefined && { metadata: metadata as JsonObject }),
-          })),
+          documents: body.documents.map(newDocumentOf),
         }),
       );
     })
 
     .post('/v1/collections/:collection/files', async (context) => {
       const collection = judge(indexRequestSchema.shape.collection_name, context.req.param('collection'));
-      const { files } = await readUpload(context, MAX_FILES);
-      return indexed(context, collection, (request) => ingestFiles({ ...request, files }));
+      const { files, fields } = await readUpload(context, MAX_FILES);
+      const access = accessOfForm(fields);
+      return indexed(context, collection, (request) =>
+        ingestFiles({ ...request, files, ...(access !== undefined && { access }) }),
+      );
     })
 
     .get('/v1/collections', async (context) => {
@@ -105,22 +110,39 @@ export function documentRoutes({
     .get('/v1/collections/:collection/documents', async (context) => {
       const place = await readable(context, context.req.param('collection'));
       const limit = Math.min(MAX_PAGE, Math.max(1, Number(context.req.query('limit') ?? 100) || 100));
-      const data = await documents.list(place, { after: context.req.query('after') ?? '', limit });
-      return context.json({ data: data.map(shown), has_more: data.length === limit });
+      const principal = context.get('principal');
+      const sees = (access: DocumentAccess | null): boolean => maySee(principal, access);
+      const mine = rightsOf(principal) === 'all' ? {} : { sees };
+      const data = await documents.list(place, { after: context.req.query('after') ?? '', limit, ...mine });
+      return context.json({ data: data.map((each) => shown(each, principal)), has_more: data.length === limit });
     })
 
     .get('/v1/collections/:collection/documents/:id{.+}', async (context) => {
       const { collection, id } = context.req.param();
       const document = await documents.get(await readable(context, collection), id);
-      if (document === undefined) {
+      const principal = context.get('principal');
+      if (document === undefined || !maySee(principal, document.access)) {
         throw new SekishoError('document_not_found', { values: { collection, document: id.slice(0, 200) } });
       }
       const starts = pageStartsOf(document.metadata);
       return context.json({
-        ...shown(document),
+        ...shown(document, principal),
         ...(starts.length > 0 && { page_starts: starts }),
         content: document.text,
       });
+    })
+
+    .patch('/v1/collections/:collection/documents/:id{.+}', async (context) => {
+      const principal = context.get('principal');
+      requireAdmin(principal, 'change documents');
+      const { metadata, access } = await readValid(context, amendRequestSchema);
+      const { collection, id } = context.req.param();
+      const place = await readable(context, collection);
+      const document = await amendments.amend(place, id, {
+        ...(metadata !== undefined && { metadata: metadata as JsonObject }),
+        ...(access !== undefined && { access: access === null ? null : documentAccessOf(access) }),
+      });
+      return context.json(shown(document, principal));
     })
 
     .delete('/v1/collections/:collection/documents/:id{.+}', async (context) => {
@@ -132,13 +154,15 @@ export function documentRoutes({
     });
 }
 
-function shown(record: DocumentRecord) {
+/** Whom a document is opened to is told to those who may change it. */
+function shown(record: DocumentRecord, principal: Principal) {
   return {
     id: record.id,
     title: record.title,
     state: record.state,
     ...(record.failure !== null && { failure: record.failure }),
     metadata: shownMetadata(record.metadata),
+    ...(principal.role === 'admin' && { access: record.access }),
     chunks: record.chunks,
     characters: record.characters,
     updated_at: new Date(record.updatedMs).toISOString(),

@@ -16,8 +16,9 @@ import {
 } from '../contract/jobs.ts';
 import { actingByBody } from '../acting-as.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
+import { newDocumentOf } from '../new-document.ts';
 import { judge, readValid } from '../read-body.ts';
-import { readUpload } from '../read-upload.ts';
+import { accessOfForm, readUpload } from '../read-upload.ts';
 import { STREAM_HEADERS, streamBody } from '../stream-body.ts';
 import { taskEvents } from '../task-events.ts';
 import { shownTask, taskStatus } from '../shown-task.ts';
@@ -79,16 +80,13 @@ export function jobRoutes({ work, clock, sleep }: JobRouteDeps): Hono<HttpEnv> {
           collection_name: fields['collection_name'],
           ...(fields['priority'] !== undefined && { priority: Number(fields['priority']) }),
         });
-        const batch = { principal, collection: collection_name, content: { files } };
+        const access = accessOfForm(fields);
+        const content = { files, ...(access !== undefined && { access }) };
+        const batch = { principal, collection: collection_name, content };
         return accepted(context, await batchIndex.submit({ ...batch, ...priorityOf(principal, priority) }));
       }
       const body = await readValid(context, batchIndexRequestSchema);
-      const documents = body.documents.map(({ id, title, content, metadata }) => ({
-        content,
-        ...(id !== undefined && { id }),
-        ...(title !== undefined && { title }),
-        ...(metadata !== undefined && { metadata: metadata as JsonObject }),
-      }));
+      const documents = body.documents.map(newDocumentOf);
       const batch = { principal, collection: body.collection_name, content: { documents } };
       return accepted(context, await batchIndex.submit({ ...batch, ...priorityOf(principal, body.priority) }));
     })

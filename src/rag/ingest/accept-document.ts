@@ -46,7 +46,6 @@ export function acceptDocument(document: NewDocument): AcceptedDocument {
   if (text.trim() === '') throw wrong('content', 'empty');
   judgeMetadata(metadata);
   const metadataJson = JSON.stringify(metadata);
-  if (metadataJson.length > MAX_METADATA) throw wrong('metadata', `larger than ${MAX_METADATA} bytes`);
   const { headings, title: found } = headingsOf(document);
   const title = (document.title ?? found ?? '').slice(0, MAX_TITLE);
   const { access } = document;
@@ -78,7 +77,8 @@ function bounded(heading: Heading): Heading {
   return heading.text.length <= MAX_HEADING ? heading : { ...heading, text: heading.text.slice(0, MAX_HEADING) };
 }
 
-function judgeMetadata(metadata: JsonObject): void {
+/** @throws SekishoError invalid_request for metadata that cannot be taken: too large, too deep, keys not allowed. */
+export function judgeMetadata(metadata: JsonObject): void {
   let level: JsonValue[] = [metadata];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_METADATA_DEPTH) throw wrong('metadata', `nested deeper than ${MAX_METADATA_DEPTH} levels`);
@@ -90,6 +90,7 @@ function judgeMetadata(metadata: JsonObject): void {
       return Object.values(value).filter((inner) => inner !== undefined);
     });
   }
+  if (JSON.stringify(metadata).length > MAX_METADATA) throw wrong('metadata', `larger than ${MAX_METADATA} bytes`);
   // Fails where there are more values than can be filtered on.
   tagsOf(metadata);
 }

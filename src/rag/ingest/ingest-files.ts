@@ -1,3 +1,4 @@
+import type { DocumentAccess } from '../../spec/document-access.ts';
 import { SekishoError, toSekishoError } from '../../spec/errors.ts';
 import type { DocumentId } from '../../spec/ids.ts';
 import type { Documents, Place } from '../documents.ts';
@@ -9,7 +10,11 @@ import { createPause } from './pause.ts';
 import { readAhead } from './read-ahead.ts';
 
 /** A file to be indexed; its name, slashes included, becomes the id of its document. */
-export type FilesRequest = Omit<IngestRequest, 'documents'> & { files: readonly FileToParse[] };
+export type FilesRequest = Omit<IngestRequest, 'documents'> & {
+  files: readonly FileToParse[];
+  /** Of every document in them; see NewDocument. */
+  access?: DocumentAccess | null;
+};
 
 export interface IngestFilesDeps {
   ingest: Pick<Ingest, 'index' | 'remove'>;
@@ -56,7 +61,7 @@ export function createIngestFiles({ ingest, documents, parseFile }: IngestFilesD
   }
 
   return async (request) => {
-    const { files, ...rest } = request;
+    const { files, access, ...rest } = request;
     const place: Place = { tenantId: request.principal.tenantId, collection: request.collection };
     const accepted = new Map<DocumentId, NewDocument>();
     const failed: IngestOutcome['failed'] = [];
@@ -97,7 +102,9 @@ export function createIngestFiles({ ingest, documents, parseFile }: IngestFilesD
     }
     if (accepted.size === 0) return { indexed: 0, unchanged: 0, failed, chunks: 0 };
 
-    const outcome = await ingest.index({ ...rest, documents: [...accepted.values()] });
+    const found = [...accepted.values()];
+    const documentsFound = access === undefined ? found : found.map((document) => ({ ...document, access }));
+    const outcome = await ingest.index({ ...rest, documents: documentsFound });
     const notIn = new Set(outcome.failed.map(({ id }) => id));
     for (const set of sets) {
       // Where a part of the new is not in, all of the old stays; the next upload tries again.
