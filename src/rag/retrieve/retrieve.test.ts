@@ -151,6 +151,8 @@ describe('retrieve', () => {
     const answer = await ask({}, { embedQuery: () => Promise.reject(down) });
     expect(ids(answer)).toEqual(['leave']);
     expect(answer.degradedBy).toBe(down);
+    const dense = await ask({ mode: 'dense' }, { embedQuery: () => Promise.reject(down) });
+    expect(ids(dense)).toEqual(['leave']);
     const limited = new SekishoError('rate_limited');
     await expect(ask({}, { embedQuery: () => Promise.reject(limited) })).rejects.toBe(limited);
     const left = new AbortController();
