@@ -43,6 +43,9 @@ const SIGNATURES: readonly [begin: string, what: string, formats: readonly FileF
   ['%PDF-', 'a PDF', ['pdf']],
   ['PK\x03\x04', 'a zip archive', ['zip', 'docx', 'pptx', 'spreadsheet', 'epub']],
   ['\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1', 'a document of an old Office', ['spreadsheet']],
+  ['\x1f\x8b\x08', 'a gzip archive', []],
+  ['\x89PNG', 'a picture', []],
+  ['\xff\xd8\xff', 'a picture', []],
   ['\x7fELF', 'a program', []],
   ['MZ\x90', 'a program', []],
 ];

@@ -27,7 +27,7 @@ export type ParseFile = (file: FileToParse) => Promise<ParsedFile>;
 
 const MAX_FILE_BYTES = 50 * 1024 * 1024;
 /** Larger files are read off the event loop: smaller ones take a few milliseconds. */
-const SMALL_BYTES = 64 * 1024;
+const SMALL_BYTES = 32 * 1024;
 /** Formats that are read at once where they are small; every other may take long whatever its size. */
 const LIGHT: ReadonlySet<FileFormat> = new Set<FileFormat>([
   'markdown',
