@@ -124,7 +124,8 @@ export function createBatchIndex(deps: BatchIndexDeps): BatchIndex {
       refuseRepeated(items);
       await staged.put({ id, tenantId: principal.tenantId }, items);
       const { tenantId, keyId } = principal;
-      const access = 'files' in content && content.access !== undefined ? parseJson(JSON.stringify(content.access)) : undefined;
+      const access =
+        'files' in content && content.access !== undefined ? parseJson(JSON.stringify(content.access)) : undefined;
       const input = { collection, as, items: items.length, ...(access !== undefined && { access }) };
       return jobs.submit({
         id,

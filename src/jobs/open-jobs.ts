@@ -61,7 +61,7 @@ export function openJobs(options: JobsOptions): JobRoom {
     try {
       await run(leased, lease);
     } finally {
-      running.delete(leased.job.id);
+      if (running.get(leased.job.id) === lease) running.delete(leased.job.id);
     }
   }
 
