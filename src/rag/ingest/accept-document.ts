@@ -56,7 +56,9 @@ export function acceptDocument(document: NewDocument): AcceptedDocument {
   const hash =
     access === undefined
       ? contentHash
-      : createHash('sha256').update(`${said}\0access ${JSON.stringify(access)}`).digest('hex');
+      : createHash('sha256')
+          .update(`${said}\0access ${JSON.stringify(access)}`)
+          .digest('hex');
   const id = document.id ?? `doc_${contentHash.slice(0, 24)}`;
   if (id === '' || id.length > MAX_ID) throw wrong('id', `1 to ${MAX_ID} characters`);
   return { id, title, text, metadata, headings, hash, ...(access !== undefined && { access }) };
