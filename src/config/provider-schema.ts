@@ -63,6 +63,13 @@ export const providerSchema = z.strictObject({
     .describe(
       'What an endpoint of the openai wire takes beside chat. Default: responses at OpenAI and Azure, else none.',
     ),
+  rerank: z
+    .enum(['documents', 'texts'])
+    .optional()
+    .describe(
+      'What an endpoint of the openai wire calls the texts it reranks: documents at Jina, vLLM, Infinity and others, ' +
+        'texts at Text Embeddings Inference. Default documents.',
+    ),
   aws: z
     .strictObject({
       region: z.string().regex(/^[a-z0-9-]{1,64}$/, 'a region as ap-northeast-1'),

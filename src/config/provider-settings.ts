@@ -19,6 +19,8 @@ export interface ProviderSettings {
   apiVersion?: string;
   /** Body forms that an endpoint of the openai wire takes beside chat; absent: the vendor's own. */
   forms?: readonly ('responses' | 'completions')[];
+  /** What the endpoint calls the texts it reranks; absent: documents. */
+  rerank?: 'documents' | 'texts';
   aws?: { region: string; accessKeyId?: string; secretAccessKey?: Secret; sessionToken?: Secret };
   idleUnloadMs?: number;
   /** Places in place of the host of `baseUrl`. */
@@ -122,6 +124,7 @@ export function describedProvider(name: string, provider: ProviderConfig, origin
     ...(provider.flavour !== undefined && { flavour: provider.flavour }),
     ...(provider.api_version !== undefined && { apiVersion: provider.api_version }),
     ...(provider.forms !== undefined && { forms: provider.forms }),
+    ...(provider.rerank !== undefined && { rerank: provider.rerank }),
     ...(aws !== undefined && {
       aws: {
         region: aws.region,

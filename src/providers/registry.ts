@@ -23,6 +23,7 @@ export interface RemoteProvider {
   flavour: 'standard' | 'azure';
   apiVersion?: string;
   forms?: readonly ('responses' | 'completions')[];
+  rerank?: 'documents' | 'texts';
   aws?: { region: string; accessKeyId?: string; secretAccessKey?: Secret; sessionToken?: Secret };
   idleUnloadMs?: number;
   reach?: Reach;

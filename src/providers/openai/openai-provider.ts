@@ -21,7 +21,7 @@ import type { PassedForm } from './forms/body-form.ts';
 import { chatForm, wantsUsage } from './forms/chat-form.ts';
 import { completionsForm } from './forms/completions-form.ts';
 import { responsesForm } from './forms/responses-form.ts';
-import { openAiRerank } from './rerank.ts';
+import { openAiRerank, type RerankShape } from './rerank.ts';
 import { findUsage } from './usage.ts';
 
 export interface OpenAiProviderOptions {
@@ -39,6 +39,8 @@ export interface OpenAiProviderOptions {
    * Absent: responses where the vendor itself or Azure answers, nothing anywhere else.
    */
   forms?: readonly ('responses' | 'completions')[];
+  /** What the endpoint calls the texts it reranks. Absent: documents. */
+  rerank?: RerankShape;
   reach?: Reach;
 }
 
@@ -144,7 +146,7 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): Provider {
       return embeddingAnswer(call, answer);
     },
 
-    rerank: (call) => openAiRerank(upstream, urlOf(call.model, '/rerank'), call),
+    rerank: (call) => openAiRerank(upstream, { url: urlOf(call.model, '/rerank'), shape: options.rerank }, call),
 
     probe: async (signal) => {
       await upstream.json({ url: modelsUrl, target: name, signal });

@@ -3,11 +3,15 @@ import { isJsonObject, parseJson, type JsonObject } from '../../lib/json.ts';
 import { createUpstream } from '../kit/upstream.ts';
 import { upstreamError } from '../kit/upstream-error.ts';
 import { bearsData } from '../kit/bears-data.ts';
-import { openAiRerank } from './rerank.ts';
+import { openAiRerank, type RerankShape } from './rerank.ts';
 
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-async function rerank(answer: object, request: { query: string; documents: string[]; topN?: number }) {
+async function rerank(
+  answer: object,
+  request: { query: string; documents: string[]; topN?: number },
+  shape?: RerankShape,
+) {
   let seen: { traceparent: string | null; json: JsonObject } | undefined;
   const server = Bun.serve({
     port: 0,
@@ -27,7 +31,7 @@ async function rerank(answer: object, request: { query: string; documents: strin
   const { signal } = new AbortController();
   const call = { model: 'm', target: 'up/m', signal, forwardHeaders: { traceparent }, request };
   try {
-    return { got: await openAiRerank(upstream, `http://127.0.0.1:${server.port}/rerank`, call), seen };
+    return { got: await openAiRerank(upstream, { url: `http://127.0.0.1:${server.port}/rerank`, shape }, call), seen };
   } finally {
     await server.stop(true);
   }
@@ -59,3 +63,26 @@ test.each([
   const thrown = await rerank(answer, { query: 'q', documents }).catch((error: unknown) => error);
   expect(thrown).toMatchObject({ code: 'upstream_broken' });
 });
+
+test('Text Embeddings Inference is asked for texts and answers a list', async () => {
+  const list = [
+    { index: 2, score: 0.9 },
+    { index: 0, score: 0.2 },
+    { index: 1, score: 0.1 },
+  ];
+  const { got, seen } = await rerank(list, { query: 'q', documents, topN: 2 }, 'texts');
+  expect(seen?.json).toEqual({ query: 'q', texts: documents, truncate: true });
+  expect(got.results).toEqual([
+    { index: 2, score: 0.9 },
+    { index: 0, score: 0.2 },
+  ]);
+  expect(got.usage.basis).toBe('estimated');
+});
+
+test.each([[{ error: 'busy', error_type: 'Overloaded' }], [[]], [[{ index: 7, score: 1 }]]])(
+  'where a list of results is wanted, %j is no answer',
+  async (answer) => {
+    const thrown = await rerank(answer, { query: 'q', documents }, 'texts').catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code: 'upstream_broken' });
+  },
+);

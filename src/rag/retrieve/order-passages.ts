@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts';
 import type { SekishoError } from '../../spec/errors.ts';
-import { toSekishoError } from '../../spec/errors.ts';
 import type { Candidates } from './find-candidates.ts';
+import { lostStep } from './lost-step.ts';
 import type { Passage } from './merge-passages.ts';
 import type { RetrieveRequest, SearchPlan } from './plan-search.ts';
 import type { Reranker } from './rerank/reranker.ts';
@@ -40,10 +40,7 @@ export async function orderPassages(
     try {
       passages = await reranked(read, reranker, { request, ...context.candidates });
     } catch (thrown) {
-      const error = toSekishoError(thrown);
-      // A caller's own limit or budget is his to know; a model that fails costs the order, not the answer.
-      if (error.fault !== 'upstream') throw error;
-      degradedBy = error;
+      degradedBy = lostStep(thrown);
     }
   }
   const nowMs = context.clock.nowMs();

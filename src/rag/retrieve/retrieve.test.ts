@@ -230,6 +230,10 @@ describe('retrieve', () => {
     const degraded = await ask({}, { rerankers: () => failing });
     expect(ids(degraded)[0]).toBe('leave');
     expect(degraded.degradedBy).toBe(down);
+    for (const code of ['upstream_rejected', 'route_not_found', 'unsupported_parameter'] as const) {
+      const lost: Reranker = { ...failing, rerank: () => Promise.reject(new SekishoError(code)) };
+      expect((await ask({}, { rerankers: () => lost })).degradedBy?.code).toBe(code);
+    }
     const broke = new SekishoError('rate_limited');
     const refusing: Reranker = { ...failing, rerank: () => Promise.reject(broke) };
     await expect(ask({}, { rerankers: () => refusing })).rejects.toBe(broke);

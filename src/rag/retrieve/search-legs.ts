@@ -1,6 +1,7 @@
 import type { ChunkIndex, IndexHit, IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
 import type { TextAnalyser } from '../../ports/text-analyser.ts';
 import { SekishoError } from '../../spec/errors.ts';
+import { lostStep } from './lost-step.ts';
 import type { EmbedQuery, QueryToEmbed } from './embed-query.ts';
 
 /** One query as it goes to the index. */
@@ -57,17 +58,11 @@ export async function searchLegs(
     try {
       vector = await timed('embedMs', () => deps.embedQuery({ ...embed, text }));
     } catch (thrown) {
-      return upstreamFailure(thrown);
+      return lostStep(thrown);
     }
     return timed('denseMs', () => deps.index.searchDense(ref, vector, search));
   };
   const [lexical, dense] = await Promise.all([legs.lexical ? lexicalLeg() : [], legs.dense ? denseLeg() : []]);
   if (!(dense instanceof SekishoError)) return { lexical, dense };
   return { lexical: legs.lexical ? lexical : await lexicalLeg(), dense: [], degradedBy: dense };
-}
-
-/** The error, where an upstream is to blame; everything else is thrown on. */
-function upstreamFailure(thrown: unknown): SekishoError {
-  if (thrown instanceof SekishoError && thrown.fault === 'upstream') return thrown;
-  throw thrown;
 }
