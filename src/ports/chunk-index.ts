@@ -88,6 +88,8 @@ export interface ChunkIndex {
   documentIds(ref: IndexRef): Promise<Set<DocumentId>>;
   /** Folds small appends together and builds or extends the search structures; in the background. */
   optimise(ref: IndexRef): Promise<void>;
+  /** Rewrites the index so that no file of it holds what was deleted or replaced before the call; in the background. */
+  purge(ref: IndexRef): Promise<void>;
   drop(ref: IndexRef): Promise<void>;
   close(): Promise<void>;
 }

@@ -15,6 +15,8 @@ export interface Database {
   run(sql: string, params?: readonly SqlValue[]): Promise<{ changes: number }>;
   /** All statements in one transaction, in order; all or nothing. */
   batch(statements: readonly Statement[]): Promise<void>;
+  /** Makes what was deleted unreadable in the files too, where a store that is its own server does not see to that. */
+  scrub?(): Promise<void>;
   close(): Promise<void>;
 }
 

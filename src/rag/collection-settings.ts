@@ -1,27 +1,35 @@
 import { parseJson } from '../lib/json.ts';
 import { defaultCollectionSettings, type CollectionSettings } from '../spec/collection.ts';
 
+type Change<T> = { [Field in keyof T]?: T[Field] | undefined };
+
 /** What a caller changes of settings; what is left out stays. */
 export interface SettingsChange {
-  index?: Partial<CollectionSettings['index']>;
-  retrieval?: Partial<Omit<CollectionSettings['retrieval'], 'rewrite'>> & {
-    rewrite?: Partial<CollectionSettings['retrieval']['rewrite']>;
-  };
-  answer?: Partial<CollectionSettings['answer']>;
+  index?: Change<CollectionSettings['index']> | undefined;
+  retrieval?:
+    | (Change<Omit<CollectionSettings['retrieval'], 'rewrite'>> & {
+        rewrite?: Change<CollectionSettings['retrieval']['rewrite']> | undefined;
+      })
+    | undefined;
+  answer?: Change<CollectionSettings['answer']> | undefined;
 }
 
 /** Settings with a change in them; a part that is a union (chunker, reranker) is replaced whole. */
 export function changedSettings(settings: CollectionSettings, change: SettingsChange): CollectionSettings {
   const { rewrite, ...retrieval } = change.retrieval ?? {};
   return {
-    index: { ...settings.index, ...change.index },
+    index: changed(settings.index, change.index),
     retrieval: {
-      ...settings.retrieval,
-      ...retrieval,
-      rewrite: { ...settings.retrieval.rewrite, ...rewrite },
+      ...changed(settings.retrieval, retrieval),
+      rewrite: changed(settings.retrieval.rewrite, rewrite),
     },
-    answer: { ...settings.answer, ...change.answer },
+    answer: changed(settings.answer, change.answer),
   };
+}
+
+function changed<T extends object>(before: T, change: Change<T> = {}): T {
+  const given = Object.entries(change).filter(([, value]) => value !== undefined);
+  return { ...before, ...Object.fromEntries(given) };
 }
 
 /**

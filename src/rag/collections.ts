@@ -68,6 +68,8 @@ export interface Collections {
   unfinishedDeletions(): Promise<Collection[]>;
   /** Of all tenants, those that are not being deleted. */
   everyCollection(): AsyncGenerator<Collection>;
+  /** What the collection of the name is filed under, also where it is being deleted. */
+  idOf(tenantId: TenantId, name: CollectionName): Promise<string | undefined>;
   /** Every index of the collection: the live one, those beside it, those that are being dropped. */
   indexRefs(collection: Collection): Promise<IndexRef[]>;
   /** The collection as one of its other indexes is to be searched; undefined where there is no such version. */
@@ -264,7 +266,7 @@ export function createCollections(options: { database: Database; clock: Clock })
         { sql: 'DELETE FROM documents WHERE tenant_id = ? AND collection = ?', params: filed },
         { sql: 'DELETE FROM index_documents WHERE tenant_id = ? AND collection = ?', params: filed },
         { sql: 'DELETE FROM index_versions WHERE tenant_id = ? AND collection = ?', params: filed },
-        { sql: 'DELETE FROM index_purges WHERE tenant_id = ? AND collection = ?', params: filed },
+        { sql: 'DELETE FROM superseded_documents WHERE tenant_id = ? AND collection = ?', params: filed },
         { sql: `DELETE FROM collections WHERE ${ONE}`, params: [tenantId, name] },
       ]);
       known.delete(keyOf(tenantId, name));
@@ -285,6 +287,7 @@ export function createCollections(options: { database: Database; clock: Clock })
         if (page.length < PAGE) return;
       }
     },
+    idOf: async (tenantId, name) => (known.get(keyOf(tenantId, name)) ?? (await rows(ONE, [tenantId, name], 1))[0])?.id,
     indexRefs: async (collection) => {
       const beside = await database.all<{ version: number }>(
         'SELECT version FROM index_versions WHERE tenant_id = ? AND collection = ?',

@@ -85,6 +85,8 @@ export interface Documents {
   get(place: Place, id: DocumentId): Promise<(DocumentRecord & { text: string }) | undefined>;
   /** The live versions of the given ids, as they were accepted; those that have none are left out. */
   live(place: Place, ids: readonly DocumentId[]): Promise<LiveDocument[]>;
+  /** Documents by state, and of how many a version waits to be indexed. */
+  countsByState(place: Place): Promise<Record<DocumentRecord['state'] | 'waiting', number>>;
   /** Ids of documents with a live version, in order, those after `after`. */
   liveIdsAfter(place: Place, page: { after: DocumentId; limit: number }): Promise<DocumentId[]>;
   /** Ids of documents that have a live version. */
@@ -391,6 +393,25 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
           },
         ];
       });
+    },
+
+    countsByState: async (place) => {
+      const states = await database.all<{ state: DocumentRecord['state']; n: number }>(
+        `SELECT state, COUNT(*) AS n FROM documents WHERE ${HERE} GROUP BY state`,
+        at(place),
+      );
+      const [waiting] = await database.all<{ n: number }>(
+        `SELECT COUNT(*) AS n FROM documents WHERE ${HERE} AND pending_hash IS NOT NULL AND state <> 'deleting'`,
+        at(place),
+      );
+      const of = (state: DocumentRecord['state']): number => Number(states.find((row) => row.state === state)?.n ?? 0);
+      return {
+        pending: of('pending'),
+        ready: of('ready'),
+        failed: of('failed'),
+        deleting: of('deleting'),
+        waiting: Number(waiting?.n ?? 0),
+      };
     },
 
     liveIdsAfter: async (place, { after, limit }) =>

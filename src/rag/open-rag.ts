@@ -11,20 +11,27 @@ import type { RequestId } from '../spec/ids.ts';
 import { createAnswerAgain } from './answer/cache/answer-again.ts';
 import { createKeptAnswers } from './answer/cache/kept-answers.ts';
 import type { CountTokens } from './answer/pack-passages.ts';
+import { createAmendDocuments, type AmendDocuments } from './amend-documents.ts';
 import { createAnswerAsChat, type AnswerAsChat } from './answer-as-chat.ts';
 import { createAnswerQuestion, type AnswerQuestion, type AnswerQuestionDeps } from './answer-question.ts';
 import { createCollections, type Collections } from './collections.ts';
-import { createDocuments, type Documents } from './documents.ts';
+import { createDocuments, type Documents, type Place } from './documents.ts';
+import { createEraser, type Eraser } from './eraser.ts';
 import { createForgetAnswers } from './forget-answers.ts';
+import { createForgetCollection } from './forget-collection.ts';
 import { createIngest, type Ingest } from './ingest/ingest-documents.ts';
 import { createIngestFiles, type IngestFiles } from './ingest/ingest-files.ts';
 import { createParseFile, type ParseFile } from './ingest/parse/parse-file.ts';
 import { createParsePool } from './ingest/parse/parse-pool.ts';
+import { createInTurn } from './ingest/serial.ts';
 import type { TextThreads } from './ingest/text-threads.ts';
+import { createManageCollections, type ManageCollections, type ManageCollectionsDeps } from './manage-collections.ts';
 import { createEmbedQuery } from './retrieve/embed-query.ts';
 import { createRerankers } from './retrieve/rerank/rerankers.ts';
 import { createRetrieve, type Retrieve, type RetrieveDeps } from './retrieve/retrieve.ts';
 import { createWhyNot, type ExplainAbsence } from './retrieve/why-not.ts';
+import { createIndexVersions } from './versions/index-versions.ts';
+import { createVersions, type BeforeSwap, type Versions } from './versions/versions.ts';
 
 export interface RagDeps {
   database: Database;
@@ -51,13 +58,25 @@ export interface RagDeps {
   onDocumentFailed: (requestId: RequestId, error: SekishoError) => void;
   /** Kept answers that used changed documents could not be forgotten everywhere. */
   onNotForgotten: (error: unknown) => void;
+  /** What keeps an index from being built, or deleted bytes from being erased. */
+  onTrouble?: (error: unknown, where: object) => void;
+  beforeSwap?: BeforeSwap;
+  renaming?: ManageCollectionsDeps['renaming'];
 }
 
 export interface Rag {
   collections: Collections;
   documents: Documents;
+  versions: Versions;
+  manage: ManageCollections;
+  eraser: Eraser;
+  /** Renews indexes that the software makes otherwise now, goes on with what was begun, erases what was deleted. */
+  renew(signal: AbortSignal): Promise<void>;
+  /** Ends what goes on by itself; the next process goes on with it. */
+  close(): Promise<void>;
   ingest: Ingest;
   ingestFiles: IngestFiles;
+  amendments: AmendDocuments;
   parseFile: ParseFile;
   retrieve: Retrieve;
   whyNot: ExplainAbsence;
@@ -74,19 +93,43 @@ export function openRag(deps: RagDeps): Rag {
   const documents = createDocuments({ database, clock });
   const kept = createKeptAnswers({ ...deps.keepAnswers, clock });
   const cache = cacheWith(deps.cache, kept);
-  const ingest = createIngest({
+  const forget = createForgetAnswers({ cache, onProblem: deps.onNotForgotten });
+  const { onTrouble } = deps;
+  const writing = {
     collections,
     documents,
     index,
     analyser,
     gateway,
-    countTokens: (text) => encoder.countTokens(text),
+    countTokens: (text: string) => encoder.countTokens(text),
     ...(deps.threads && { threads: deps.threads }),
+    inTurn: createInTurn(),
     embeddingRoute: deps.embeddingRoute,
     fingerprintOf: deps.fingerprintOf,
-    onDocumentsChanged: createForgetAnswers({ cache, onProblem: deps.onNotForgotten }),
+    onDocumentsChanged: createForgetCollection({ collections, forget }),
     onFailed: deps.onDocumentFailed,
+    ...(onTrouble && { onProblem: (place: Place, error: unknown) => onTrouble(error, place) }),
+  };
+  const eraser = createEraser({
+    database,
+    index,
+    documents,
+    clock,
+    ...(onTrouble && { onProblem: (error: unknown) => onTrouble(error, {}) }),
   });
+  const versions = createVersions({
+    ...writing,
+    versions: createIndexVersions({ database, clock }),
+    ...(deps.beforeSwap && { beforeSwap: deps.beforeSwap }),
+  });
+  const ingest = createIngest({ ...writing, upgrade: versions.upgrade, onDeleting: eraser.note });
+  const manage = createManageCollections({
+    ...writing,
+    ingest,
+    versions,
+    ...(deps.renaming && { renaming: deps.renaming }),
+  });
+  const amendments = createAmendDocuments({ ...writing, database, clock });
   const searching: RetrieveDeps = {
     index,
     analyser,
@@ -123,7 +166,39 @@ export function openRag(deps: RagDeps): Rag {
   const answerAsChat = createAnswerAsChat({ answerQuestion, mayUse: deps.mayUse });
   const parseFile = createParseFile(createParsePool());
   const ingestFiles = createIngestFiles({ ingest, documents, parseFile });
-  return { collections, documents, ingest, ingestFiles, parseFile, retrieve, whyNot, answerQuestion, answerAsChat, cache };
+  return {
+    collections,
+    documents,
+    versions,
+    manage,
+    eraser,
+    renew: async (signal) => {
+      await versions.resume(signal);
+      // What waited for an index that is made as it would be.
+      if (!signal.aborted) await ingest.resume(signal);
+      if (!signal.aborted) await eraser.run();
+    },
+    close: async () => {
+      await Promise.all([versions.stop(), manage.stop()]);
+      await eraser.stop();
+    },
+    ingest: {
+      ...ingest,
+      resume: async (signal) => {
+        const told = await ingest.resume(signal);
+        await amendments.resume(signal);
+        return told;
+      },
+    },
+    amendments,
+    ingestFiles,
+    parseFile,
+    retrieve,
+    whyNot,
+    answerQuestion,
+    answerAsChat,
+    cache,
+  };
 }
 
 /** Caches of a tenant, forgotten together. */

@@ -107,6 +107,7 @@ export const ragMigrations: Migration[] = [
         tenant_id TEXT NOT NULL,
         collection TEXT NOT NULL,
         version INTEGER NOT NULL,
+        asked BIGINT NOT NULL,
         PRIMARY KEY (tenant_id, collection, version)
       )`,
     ],

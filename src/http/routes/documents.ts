@@ -99,14 +99,6 @@ export function documentRoutes({
       return context.json({ data });
     })
 
-    .delete('/v1/collections/:collection', async (context) => {
-      const principal = context.get('principal');
-      requireAdmin(principal, 'delete collections');
-      const collection = context.req.param('collection');
-      await ingest.removeCollection({ tenantId: principal.tenantId, collection });
-      return context.json({ collection_name: collection, deleted: true });
-    })
-
     .get('/v1/collections/:collection/documents', async (context) => {
       const place = await readable(context, context.req.param('collection'));
       const limit = Math.min(MAX_PAGE, Math.max(1, Number(context.req.query('limit') ?? 100) || 100));

@@ -158,6 +158,12 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
         if (target !== undefined) await upkeep.run(target);
       }),
 
+    purge: (ref) =>
+      use(async ({ tables, upkeep }) => {
+        const target = await tables.find(tableName(ref));
+        if (target !== undefined) await upkeep.purge(target);
+      }),
+
     drop: (ref) => use(({ tables }) => tables.drop(tableName(ref))),
 
     async close() {

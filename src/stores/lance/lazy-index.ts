@@ -15,6 +15,7 @@ export function createLazyIndex(make: () => Promise<ChunkIndex>): ChunkIndex {
     count: async (...args) => (await index()).count(...args),
     documentIds: async (...args) => (await index()).documentIds(...args),
     optimise: async (...args) => (await index()).optimise(...args),
+    purge: async (...args) => (await index()).purge(...args),
     drop: async (...args) => (await index()).drop(...args),
     close: async () => (await made)?.close(),
   };

@@ -127,12 +127,19 @@ async function make(connection: Connection, name: string, dimensions: number, id
 /** Makes sure of the indexes that every search needs: a crash may have come between the table and its indexes. */
 async function toOpenTable(name: string, table: Table, id: number): Promise<OpenTable> {
   const indexed = new Set((await table.listIndices()).flatMap((index) => index.columns));
-  if (!indexed.has('terms')) await table.createIndex('terms', { config: termsIndex() });
-  if (!indexed.has('tags')) await table.createIndex('tags', { config: Index.labelList() });
-  for (const key of ['document_id', SLOT_COLUMN]) {
-    if (!indexed.has(key)) await table.createIndex(key, { config: Index.btree() });
+  for (const { column, config } of searchStructures()) {
+    if (!indexed.has(column)) await table.createIndex(column, { config });
   }
   return { id, name, table, dimensions: dimensionsOf(await table.schema()), lastWrite: Promise.resolve(), busy: 0 };
+}
+
+/** What every table is searched by, beside the vectors. */
+export function searchStructures(): { column: string; config: Index }[] {
+  return [
+    { column: 'terms', config: termsIndex() },
+    { column: 'tags', config: Index.labelList() },
+    ...['document_id', SLOT_COLUMN].map((column) => ({ column, config: Index.btree() })),
+  ];
 }
 
 /** The terms come ready from our own tokeniser: split at white space, change nothing, drop nothing. */

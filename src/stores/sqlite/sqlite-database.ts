@@ -22,6 +22,8 @@ export function createSqliteDatabase(options: { path: string }): Database {
   sqlite.run('PRAGMA wal_autocheckpoint = 4000');
   sqlite.run('PRAGMA busy_timeout = 5000');
   sqlite.run('PRAGMA foreign_keys = ON');
+  // What is deleted is written over with zeros at once; `scrub` sees to the log.
+  sqlite.run('PRAGMA secure_delete = ON');
 
   const execute = ({ sql, params }: Statement): { changes: number } => sqlite.query(sql).run(...params);
   const executeAll = sqlite.transaction((statements: readonly Statement[]) => {
@@ -39,6 +41,8 @@ export function createSqliteDatabase(options: { path: string }): Database {
         if (only !== undefined && more.length === 0) execute(only);
         else if (only !== undefined) executeAll.immediate(statements);
       }),
+    // Pages as they were before stand in the log until it is copied back and cut.
+    scrub: () => answered(() => void sqlite.query('PRAGMA wal_checkpoint(TRUNCATE)').all()),
     close: () =>
       answered(() => {
         sqlite.run('PRAGMA optimize');
