@@ -325,6 +325,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     gateway,
     countTokens,
     analyser,
+    processes: settings.database ? 'several' : 'one',
     body: { maxBytes: settings.maxBodyBytes, timeoutMs: settings.bodyTimeoutMs },
     idempotency: {
       store: createIdempotencyStore({ database, clock }),

@@ -38,6 +38,8 @@ export interface OpenSourcesDeps {
   isListedHost: (hostname: string) => boolean;
   /** Runs are jobs where it is given, else done in this process. */
   jobs?: Jobs;
+  /** Whether the database is that of this process alone, or of several; then a dead one's run is taken up after a minute. */
+  processes?: 'one' | 'several';
   bounds?: RunBounds;
   network?: Pick<GuardedRequestOptions, 'resolve' | 'fetch'>;
   events: SourceEvents;
@@ -221,7 +223,8 @@ export function openSources(deps: OpenSourcesDeps): OpenSources {
       const tick = (): void => void (ticking = tickOnce().catch(onError));
       timer = setInterval(tick, TICK_MS);
       timer.unref();
-      tick();
+      const ready = deps.processes === 'one' ? store.freeAll() : Promise.resolve();
+      ticking = ready.then(tickOnce).catch(onError);
       watch.refresh().catch(onError);
     },
     close: async () => {

@@ -46,6 +46,8 @@ export interface SourceStore {
   /** Keeps it for another while. False where it is no longer held. */
   renew(ref: SourceRef, run: SourceRunId, forMs: number): Promise<boolean>;
   release(ref: SourceRef, run: SourceRunId): Promise<void>;
+  /** Ends every lease, where no other process can hold one: whoever held it is dead. Its source is due at once. */
+  freeAll(): Promise<void>;
   memory(ref: SourceRef): Promise<string | undefined>;
   remember(ref: SourceRef, memory: string | null): Promise<void>;
   /** Removes the source with everything that is known of it. */
@@ -196,6 +198,9 @@ export function createSourceStore({ database, clock }: { database: Database; clo
         `UPDATE sources SET lease_owner = NULL, lease_until_ms = 0 WHERE ${HERE} AND lease_owner = ?`,
         [...at(ref), run],
       );
+    },
+    freeAll: async () => {
+      await database.run('UPDATE sources SET lease_until_ms = 0 WHERE lease_owner IS NOT NULL');
     },
     memory: async (ref) => {
       const [row] = await database.all<{ memory: string | null }>(`SELECT memory FROM sources WHERE ${HERE}`, at(ref));
