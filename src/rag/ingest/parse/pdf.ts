@@ -17,7 +17,7 @@ const QUIET = 0;
  * Adobe's tables, which come with the library. Scripts and forms are not run.
  */
 export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
-  const { getDocument } = await import('pdfjs-dist/legacy/build/pdf.mjs');
+  const { getDocument } = await quietly(() => import('pdfjs-dist/legacy/build/pdf.mjs'));
   // Given here, so that the library looks for no file of its own to work in.
   const workings = await import('pdfjs-dist/legacy/build/pdf.worker.mjs');
   Object.assign(globalThis, { pdfjsWorker: workings });
@@ -43,6 +43,18 @@ export async function parsePdf(bytes: Uint8Array): Promise<ParsedDocument> {
     return await readPages(pdf);
   } finally {
     await task.destroy();
+  }
+}
+
+/** Loads the library without what it writes to the console where it cannot draw: nothing is drawn here. */
+async function quietly<T>(load: () => Promise<T>): Promise<T> {
+  const { warn, log } = console;
+  const silent = (): void => undefined;
+  Object.assign(console, { warn: silent, log: silent });
+  try {
+    return await load();
+  } finally {
+    Object.assign(console, { warn, log });
   }
 }
 
