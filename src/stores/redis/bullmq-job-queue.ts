@@ -63,10 +63,16 @@ export function createBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
       maxStalledCount: Number.MAX_SAFE_INTEGER,
     });
     worker.on('error', quiet);
-    worker.startStalledCheckTimer().catch(quiet);
     workers.set(name, worker);
+    worker.startStalledCheckTimer().catch(quiet);
     return worker;
   }
+
+  /** BullMQ's loop that finds dead workers ends at some errors of a connection that breaks: it is begun anew. */
+  function watch(): void {
+    for (const worker of workers.values()) worker.startStalledCheckTimer().catch(quiet);
+  }
+  connection.onUp(watch);
 
   const recordKey = (id: JobId): string => `${prefix}job:${id}`;
   const lockKey = (queue: JobQueueName, id: JobId): string => `${bullPrefix}:${queue}:${id}:lock`;
@@ -138,6 +144,7 @@ export function createBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
 
   /** Puts in line what its record says is open and BullMQ does not know. */
   async function mend(): Promise<void> {
+    watch();
     for (const queue of JOB_QUEUES) {
       for (const state of ['waiting', 'active']) {
         const ids = (
