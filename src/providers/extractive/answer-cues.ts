@@ -12,7 +12,13 @@ const JAPANESE_PLACE = /[都道府県市区町村国州島山川湖港駅]|大�
 const REASON =
   /\bbecause\b|\bdue to\b|\bsince\b|\bso that\b|\breason\b|\bin order to\b|\btherefore\b|\bcaused?\b|\bresult|ため|から|ので|理由|原因|により|によって|よって/i;
 
-const CUES: Record<Exclude<AnswerKind, 'definition' | 'other'>, (sentence: string) => boolean> = {
+/** What tells somebody to do something, or by what it is done. */
+const INSTRUCTION =
+  /`[^`]+`|(?<!\S)--[a-z]|\b(?:GET|POST|PUT|PATCH|DELETE) \/|\bsekisho\.yaml\b|^(?:to|you)\b|^(?:use|set|run|start|stop|add|give|send|open|call|copy|install|create|choose|write|put)\b|に(?:は)?[^。]{0,60}(?:します|してください|送ります|使います|呼び出します|書きます)|で[^。]{0,40}(?:します|できます)/i;
+/** A case that a sentence is about, at its beginning. */
+const CASE = /^(?:with|when|if|where|for|without|in)\s([^,]{2,60}),|^([^。、]{2,40}?)(?:場合|とき)?(?:は|には)?、/i;
+
+const CUES: Record<Exclude<AnswerKind, 'definition' | 'how' | 'other'>, (sentence: string) => boolean> = {
   time: (sentence) => TIME.test(sentence),
   number: (sentence) => NUMBER.test(sentence),
   person: (sentence) => ENGLISH_NAME.test(sentence) || JAPANESE_PERSON.test(sentence),
@@ -20,7 +26,7 @@ const CUES: Record<Exclude<AnswerKind, 'definition' | 'other'>, (sentence: strin
   reason: (sentence) => REASON.test(sentence),
 };
 
-/** How well a sentence has the kind of thing the question asks for: -1 (misses it), 0 (no opinion), 1 (has it). */
+/** How well a sentence has the kind of thing the question asks for: -1 (misses it), 0 (no opinion), 1 (has it), 1.5 (tells how). */
 export function answerCue(question: Question, sentence: string): number {
   const plain = sentence.normalize('NFKC');
   if (question.counters.length > 0) {
@@ -28,6 +34,7 @@ export function answerCue(question: Question, sentence: string): number {
     if (some) return 1;
   }
   if (question.kind === 'other') return 0;
+  if (question.kind === 'how') return (INSTRUCTION.test(plain) ? 1.5 : 0) - (isOtherCase(question, plain) ? 1 : 0);
   if (question.kind === 'definition') return isDefinition(plain, question.defined ?? '') ? 1 : 0;
   return CUES[question.kind](plain) ? 1 : -1;
 }
@@ -51,4 +58,14 @@ function isDefinition(sentence: string, thing: string): boolean {
     /^[^.。]{0,40}?\b(?:is|are|was|were|means|refers to)\b/.test(after) ||
     /^(?:[(（「『][^)）]{0,60}[)）」』])?[」』]?(?:とは|は|って)/.test(after)
   );
+}
+
+/** True where the sentence is about a case that nobody asked about: "With Postgres, ...". */
+function isOtherCase(question: Question, sentence: string): boolean {
+  const match = CASE.exec(sentence);
+  const about = match?.[1] ?? match?.[2];
+  if (about === undefined) return false;
+  const asked = question.text.normalize('NFKC').toLowerCase();
+  const names = about.match(/\p{Lu}[\p{L}\d]+|[\u30a1-\u30fc]{3,}/gu) ?? [];
+  return names.some((name) => !asked.includes(name.toLowerCase()));
 }

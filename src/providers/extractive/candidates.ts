@@ -5,6 +5,7 @@ const MOST_PASSAGES = 100;
 const MOST_SENTENCES = 2_000;
 /** A row says something when it holds more than a key and a value. */
 const FEWEST_ROW_TERMS = 5;
+const FENCE = /^(?:```|~~~)/;
 const ENDS_AS_QUESTION = /[?？]["'”’」』)）]*$/;
 
 /** One sentence that could be the answer, with what scoring needs to know of it. */
@@ -19,6 +20,8 @@ export interface Candidate {
   /** Its terms in order, and how often each occurs. */
   terms: readonly string[];
   termCounts: ReadonlyMap<string, number>;
+  /** A row of a table: what it says, it says in few words and without the others. */
+  isRow: boolean;
   /** False for headings, questions, heads of tables and code: they may support an answer, never be one. */
   eligible: boolean;
 }
@@ -27,8 +30,12 @@ export interface Candidate {
 export function candidatesOf(passages: readonly PassageInput[], analyser: TextAnalyser): Candidate[] {
   const candidates: Candidate[] = [];
   for (const [index, passage] of passages.slice(0, MOST_PASSAGES).entries()) {
-    for (const [ordinal, sentence] of analyser.sentences(passage.content).entries()) {
+    const sentences = analyser.sentences(passage.content);
+    let inCode = beginsInCode(sentences);
+    for (const [ordinal, sentence] of sentences.entries()) {
       if (candidates.length >= MOST_SENTENCES) return candidates;
+      const isFence = FENCE.test(sentence.text);
+      if (isFence) inCode = !inCode;
       const span = withoutPipes(sentence);
       const terms = analyser.terms(span.text);
       const termCounts = new Map<string, number>();
@@ -39,11 +46,18 @@ export function candidatesOf(passages: readonly PassageInput[], analyser: TextAn
         ordinal,
         terms,
         termCounts,
-        eligible: isEligible(passage.content, span, terms.length),
+        isRow: sentence.text.startsWith('|'),
+        eligible: !isFence && !inCode && isEligible(passage.content, span, terms.length),
       });
     }
   }
   return candidates;
+}
+
+/** Whether a passage was cut out of a document in the middle of its code: its fences do not pair, and the first closes. */
+function beginsInCode(sentences: readonly Sentence[]): boolean {
+  const fences = sentences.filter(({ text }) => FENCE.test(text));
+  return fences.length % 2 === 1 && /^(?:```|~~~)$/.test(fences[0]?.text ?? '');
 }
 
 /** A row of a table, or a piece of one, without the bars at its ends; any other sentence as it is. */

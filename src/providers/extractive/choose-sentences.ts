@@ -26,6 +26,8 @@ const ORDERING: Partial<Evidence> = {
   passage: 3.1,
   order: 0.5,
   cue: 0.8,
+  exact: 1.5,
+  row: -1,
   rank: 1.7,
   dense: 3.2,
   passageDense: 1.1,
@@ -37,6 +39,8 @@ const ORDERING_LEXICAL: Partial<Evidence> = {
   passage: 2.9,
   order: 1.2,
   cue: 0.8,
+  exact: 1.5,
+  row: -1,
   rank: 2.1,
 };
 /** Log-odds that the passages answer the question at all, from the evidence of the best sentence. */
@@ -64,7 +68,15 @@ const CONFIDENCE_LEXICAL_BIAS = -7.3;
 const LEAST_CONFIDENCE = -0.75;
 
 /** Between languages words rarely meet, so likeness of meaning decides; unrelated texts stay below 0.3. */
-const CROSS_ORDERING: Partial<Evidence> = { dense: 8, passageDense: 3, sentence: 3, rank: 1, cue: 0.4 };
+const CROSS_ORDERING: Partial<Evidence> = {
+  dense: 8,
+  passageDense: 3,
+  sentence: 3,
+  rank: 1,
+  cue: 0.4,
+  exact: 1.5,
+  row: -1,
+};
 const CROSS_LEAST_DENSE = 0.36;
 const CROSS_DENSE_SLOPE = 10;
 const CROSS_WORD_SLOPE = 2;
@@ -119,7 +131,7 @@ function crossConfidence({ dense, passageDense, sentence }: Evidence): number {
 }
 
 function weigh(evidence: Evidence, weights: Partial<Evidence>): number {
-  const { sentence, before, after, passage, order, cue, rank, dense, passageDense } = evidence;
+  const { sentence, before, after, passage, order, cue, exact, row, rank, dense, passageDense } = evidence;
   const product = (value: number, weight: number | undefined): number => value * (weight ?? 0);
   return (
     product(sentence, weights.sentence) +
@@ -128,6 +140,8 @@ function weigh(evidence: Evidence, weights: Partial<Evidence>): number {
     product(passage, weights.passage) +
     product(order, weights.order) +
     product(cue, weights.cue) +
+    product(exact, weights.exact) +
+    product(row, weights.row) +
     product(rank, weights.rank) +
     product(dense, weights.dense) +
     product(passageDense, weights.passageDense)

@@ -4,9 +4,11 @@ import type { Citation } from '../../spec/citation.ts';
 import type { Usage } from '../../spec/usage.ts';
 import { noUsage } from '../../spec/usage.ts';
 import { chooseSentences } from './choose-sentences.ts';
-import { questionOf } from './question.ts';
+import { plainText } from './plain-text.ts';
+import { questionOf, readQuestion } from './question.ts';
 import type { ScoreDeps } from './score-sentences.ts';
 import { sayingFor } from './sayings.ts';
+import { withWholeSteps } from './whole-steps.ts';
 
 export interface ExtractiveAnswer {
   /** The answer in the pieces in which it is streamed; joined they are the answer. */
@@ -35,21 +37,27 @@ export function composeAnswer(deps: ScoreDeps, request: ChatRequest): Extractive
   let text = '';
   let tokens = 0;
   let finish: 'stop' | 'length' = 'stop';
+  const asked = readQuestion(question);
   for (const sentence of chosen) {
-    tokens += count(sentence.text);
+    const passage = passages[sentence.passage];
+    if (passage === undefined) continue;
+    const span = withWholeSteps(sentence, passage.content, asked);
+    const quoted = passage.content.slice(span.start, span.end);
+    // Steps that have been shown already hold their sentences.
+    if (citations.some((one) => one.document_id === passage.id && one.start < span.end && one.end > span.start))
+      continue;
+    const shown = plainText(quoted, sentence);
+    tokens += count(shown);
     if (pieces.length > 0 && tokens > (request.maxOutputTokens ?? Infinity)) {
       finish = 'length';
       break;
     }
-    const passage = passages[sentence.passage];
-    if (passage === undefined) continue;
-    const piece = separator(text) + sentence.text;
+    const piece = separator(text) + shown;
     citations.push({
       document_id: passage.id,
-      start: sentence.start,
-      end: sentence.end,
-      sentence: sentence.text,
-      answer_start: text.length + piece.length - sentence.text.length,
+      ...span,
+      sentence: quoted,
+      answer_start: text.length + piece.length - shown.length,
       answer_end: text.length + piece.length,
       ...(passage.title === undefined ? {} : { title: passage.title }),
     });
@@ -61,6 +69,8 @@ export function composeAnswer(deps: ScoreDeps, request: ChatRequest): Extractive
 
 function separator(before: string): string {
   if (before === '') return '';
+  if (before.includes('\n') && /^(?:[ \t]*(?:[-*+]|\d)|```|~~~)/m.test(before.slice(before.lastIndexOf('\n') + 1)))
+    return '\n\n';
   if (!ENDS_CLEANLY.test(before.slice(-8))) return '\n';
   return ENDS_IN_JAPANESE.test(before) ? '' : ' ';
 }

@@ -105,7 +105,53 @@ describe('answers', () => {
     const content =
       '| word | what it says of the harbour |\n|---|---|\n| pilot | guides foreign ships into harbour at night |';
     const result = await ask('Which word guides foreign ships into the harbour?', [{ id: 'table', content }]);
-    expect(textOf(result)).toBe('pilot | guides foreign ships into harbour at night');
+    expect(textOf(result)).toBe('pilot – guides foreign ships into harbour at night');
+    expect(result.citations?.[0]?.sentence).toBe('pilot | guides foreign ships into harbour at night');
+  });
+
+  test('marks of Markdown are not shown, and stand in the citation', async () => {
+    const content = 'The **gate** of the castle is opened by the [warden](https://castle/warden) at _six_.';
+    const result = await ask('Who opens the gate of the castle?', [{ id: 'gate', content }]);
+    expect(textOf(result)).toBe('The gate of the castle is opened by the warden at _six_.');
+    expect(result.citations?.[0]?.sentence).toBe(content);
+  });
+
+  test('a line of code is no answer, also where the passage begins in the middle of it', async () => {
+    const code = 'print the opening hours of the castle gate to the screen';
+    const prose = 'The castle gate is opened at six.';
+    for (const content of [`${prose}\n\n\`\`\`sh\n${code}\n\`\`\`\n`, `${code}\n\`\`\`\n\n${prose}\n`]) {
+      const result = await ask('What are the opening hours of the castle gate?', [{ id: 'gate', content }]);
+      expect(textOf(result)).not.toContain('print');
+    }
+  });
+
+  const steps = '1. Turn the key of the gate.\n2. Pull the chain twice.\n3. Wait for the warden.';
+  test.each([
+    ['How do I open the castle gate?', `To open the castle gate, do this:\n\n${steps}\n\nThe moat is deep.`, steps],
+    ['How do I turn the key of the castle gate?', `Castle gate.\n\n${steps}\n\nThe moat is deep.`, steps],
+    [
+      'How do I open the castle gate?',
+      'Open the castle gate with this:\n\n```sh\ngate --open\n```\n\nBye.',
+      '```sh\ngate --open\n```',
+    ],
+    [
+      '城門を開けるには？',
+      '城門を開けるには、次の手順に従います。\n\n1. 鍵を回します。\n2. 鎖を二回引きます。\n\n堀は深いです。',
+      '1. 鍵を回します。\n2. 鎖を二回引きます。',
+    ],
+  ])('%s is answered with all of its steps', async (question, content, all) => {
+    const result = await ask(question, [{ id: 'gate', title: 'Castle gate', content }]);
+    expect(textOf(result)).toContain(all);
+    expect(textOf(result)).not.toMatch(/moat|Bye|堀/);
+    const [citation] = result.citations ?? [];
+    expect(content.slice(citation?.start, citation?.end)).toBe(String(citation?.sentence));
+  });
+
+  test('of a number that is asked about the sentence with that number speaks', async () => {
+    const content =
+      'An error has a status and a code. The status 402 is sent where a budget is used up. The status 404 is sent where nothing is found.';
+    const result = await ask('What does the status 402 mean?', [{ id: 'errors', content }]);
+    expect(result.citations?.[0]?.sentence).toContain('402');
   });
 
   test('the same sentence in two passages is quoted once', async () => {
@@ -140,7 +186,8 @@ describe('answers', () => {
           for (const citation of result.citations ?? []) {
             const source = numbered.find(({ id }) => id === citation.document_id);
             expect(source?.content.slice(citation.start, citation.end)).toBe(citation.sentence);
-            expect(textOf(result).slice(citation.answer_start, citation.answer_end)).toBe(citation.sentence);
+            const shown = textOf(result).slice(citation.answer_start, citation.answer_end);
+            expect(shown.replaceAll(' – ', ' | ')).toBe(citation.sentence.replaceAll(/ +\| +/g, ' | '));
           }
         },
       ),

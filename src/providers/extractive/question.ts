@@ -1,7 +1,7 @@
 import type { Message } from '../../spec/chat.ts';
 
 /** What kind of thing a question asks for; `other` where nothing says. */
-export type AnswerKind = 'time' | 'number' | 'person' | 'place' | 'reason' | 'definition' | 'other';
+export type AnswerKind = 'time' | 'number' | 'person' | 'place' | 'reason' | 'how' | 'definition' | 'other';
 
 export interface Question {
   text: string;
@@ -10,6 +10,8 @@ export interface Question {
   topic: string;
   /** Counter words of a Japanese 何年, 何人, ...: the answer has a number before one of them. */
   counters: string[];
+  /** Numbers with a letter or two digits and names with digits in them, lower case: an answer is about these. */
+  exact: string[];
   /** The thing asked about by "what is X" or 「Xとは」, lower case. */
   defined?: string;
 }
@@ -39,12 +41,19 @@ const KINDS: readonly (readonly [AnswerKind, RegExp])[] = [
   ['place', /どこ|どの(?:国|都市|町|県|地域|州)|何(?:県|市|国|州|区)|場所/],
   ['reason', /\bwhy\b|\bwhat (?:caused|is the reason|was the reason)\b/i],
   ['reason', /なぜ|何故|どうして|理由|原因/],
+  ['how', /\bhow (?:do|can|should|could|would|to)\b/i],
+  [
+    'how',
+    /方法|手順|やり方|(?:する|[うくぐすつぬぶむる])には|にはどう|どうすれば|どうやって|どのように(?:し|設定|使|行)/,
+  ],
 ];
 
 const ENGLISH_ASKING =
   /\b(?:what|which|who|whom|whose|when|where|why|how (?:many|much|long|far|often|old|do|does|can|to)|how|did|does|do|please|tell me|explain|describe|mean|means|meaning)\b/gi;
 const JAPANESE_ASKING =
   /の?意味(?=は|を|$|[?？])|(?:について)?(?:教えて(?:下さい|ください)?|説明して(?:下さい|ください)?|述べよ|答えよ)|とは(?=何|なん|[?？。]|$)|(?:何|なん)(?:です|でしょう|だ|か|と|が|を|に|の)|何|誰|だれ|いつ|どこ|どれくらい|どのくらい|どれ|どの|どんな|どのような|どう|なぜ|いくつ|いくら|(?:でしょう|です|ます|ました|でした|だろう|のか|か)(?:[?？。]|$)/g;
+
+const EXACT = /(?<![\p{L}\d])(?:\d{2,}|\p{Script=Latin}+[-_.]?\d[\w.-]*|\w+_\w+)(?![\p{Script=Latin}\d])/gu;
 
 /** The question of a conversation: the text of its last user message, at most 8,000 code units. */
 export function questionOf(messages: readonly Message[]): string {
@@ -59,9 +68,13 @@ export function readQuestion(text: string): Question {
   const defined = definedThing(plain);
   const kind =
     KINDS.find(([, pattern]) => pattern.test(plain))?.[0] ?? (defined === undefined ? 'other' : 'definition');
-  const topic = plain.replace(ENGLISH_ASKING, ' ').replace(JAPANESE_ASKING, ' ');
+  const bare = plain.replace(ENGLISH_ASKING, ' ').replace(JAPANESE_ASKING, ' ');
+  // What is done ("back up") is named by one word (a backup).
+  const joined = [...bare.matchAll(/\b(\p{L}{2,}) (up|down|in|out|off)\b/giu)].map(([, verb, way]) => ` ${verb}${way}`);
+  const topic = bare + joined.join('');
   const counters = [...plain.matchAll(/何([^\s\u3041-\u3096?？、。]{1,3})/g)].flatMap((match) => match[1] ?? []);
-  return { text, kind, topic, counters, ...(defined === undefined ? {} : { defined }) };
+  const exact = [...plain.matchAll(EXACT)].map(([found]) => found.toLowerCase());
+  return { text, kind, topic, counters, exact, ...(defined === undefined ? {} : { defined }) };
 }
 
 function definedThing(question: string): string | undefined {

@@ -4,7 +4,7 @@ import { answerCue } from './answer-cues.ts';
 import type { Candidate } from './candidates.ts';
 import type { Question } from './question.ts';
 
-/** What speaks for a sentence; each between -1 and 1, most between 0 and 1. */
+/** What speaks for a sentence; each between -1 and 1.5, most between 0 and 1. */
 export interface Evidence {
   /** Share of the question's weight that the sentence repeats. */
   sentence: number;
@@ -16,6 +16,10 @@ export interface Evidence {
   /** Share of neighbouring question terms that stand next to each other in the sentence too. */
   order: number;
   cue: number;
+  /** -1 where the sentence lacks a number or name with digits that is asked about, -0.5 where only its surroundings have it. */
+  exact: number;
+  /** 1 for a row of a table. */
+  row: number;
   /** 1 for the first passage, then falling: retrieval has an opinion too. */
   rank: number;
   /** Cosine of question and sentence, 0 without an encoder. */
@@ -78,6 +82,8 @@ export function scoreSentences(
       passage: passageShare[candidate.passage] ?? 0,
       order: orderOf(pairs, candidate),
       cue: answerCue(question, candidate.text),
+      exact: exactOf(question, candidate, passages),
+      row: candidate.isRow ? 1 : 0,
       rank: 1 / (1 + candidate.passage),
       dense:
         questionVector === undefined || deps.encoder === undefined
@@ -87,6 +93,16 @@ export function scoreSentences(
     };
     return { candidate, evidence };
   });
+}
+
+function exactOf({ exact }: Question, candidate: Candidate, passages: readonly PassageInput[]): number {
+  if (exact.length === 0) return 0;
+  const has = (text: string): boolean => exact.every((name) => text.normalize('NFKC').toLowerCase().includes(name));
+  if (has(candidate.text)) return 0;
+  const passage = passages[candidate.passage];
+  if (passage === undefined) return -1;
+  const around = passage.content.slice(Math.max(0, candidate.start - 200), candidate.end + 200);
+  return has(`${passage.title ?? ''}\n${around}`) ? -0.5 : -1;
 }
 
 /** Rarer terms among the candidates weigh more, as do longer ones: single characters say little. */
