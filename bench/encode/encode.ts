@@ -67,7 +67,9 @@ measure(
 
 const match = createTokenMatch(encoder);
 const query = make(english, 10, ' ');
-const lists = Array.from({ length: 60 }, () => Array.from({ length: 20 }, () => make(english, 100, ' ')));
+const lists = Array.from({ length: 60 }, () =>
+  Array.from({ length: 20 }, () => ({ title: '', text: make(english, 100, ' ') })),
+);
 const times = lists.map((passages) => {
   const start = performance.now();
   match(query, passages);

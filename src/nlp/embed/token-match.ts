@@ -31,6 +31,8 @@ const SHARE_POWER = 1.5;
  */
 export function createTokenMatch(table: TokenTable): TokenMatch {
   const leading = Math.min(table.dimensions, LEADING_DIMENSIONS);
+  /** Of a row here: the leading dimensions, and zeros up to a multiple of four. */
+  const width = Math.ceil(leading / 4) * 4;
 
   /** Writes the leading dimensions of a row, at length 1, and gives the length of the whole row. */
   const unitInto = (token: number, row: Float32Array, target: Float32Array, start: number): number => {
@@ -50,8 +52,8 @@ export function createTokenMatch(table: TokenTable): TokenMatch {
       .sort((a, b) => b.weight - a.weight)
       .slice(0, MAX_QUERY_TOKENS);
     const total = weighed.reduce((sum, { weight }) => sum + weight, 0);
-    const units = new Float32Array(weighed.length * leading);
-    weighed.forEach(({ token }, slot) => unitInto(token, row, units, slot * leading));
+    const units = new Float32Array(weighed.length * width);
+    weighed.forEach(({ token }, slot) => unitInto(token, row, units, slot * width));
     return { units, shares: Float32Array.from(weighed, ({ weight }) => weight / total) };
   };
 
@@ -59,7 +61,7 @@ export function createTokenMatch(table: TokenTable): TokenMatch {
     const row = new Float32Array(table.dimensions);
     const { units, shares } = readQuery(query, row);
     const slots = shares.length;
-    const unit = new Float32Array(leading);
+    const unit = new Float32Array(width);
     /** Where the cosines of a token with every query token begin; texts of one list share most of their tokens. */
     const seen = new Map<number, number>();
     let cosines = new Float32Array(1024 * Math.max(1, slots));
@@ -75,14 +77,19 @@ export function createTokenMatch(table: TokenTable): TokenMatch {
       }
       unitInto(token, row, unit, 0);
       for (let slot = 0; slot < slots; slot += 1) {
-        const start = slot * leading;
-        let even = 0;
-        let odd = 0;
-        for (let column = 0; column < leading; column += 2) {
-          even += (unit[column] ?? 0) * (units[start + column] ?? 0);
-          odd += (unit[column + 1] ?? 0) * (units[start + column + 1] ?? 0);
+        const start = slot * width;
+        let first = 0;
+        let second = 0;
+        let third = 0;
+        let fourth = 0;
+        // Four sums that do not wait for one another.
+        for (let column = 0, other = start; column < width; column += 4, other += 4) {
+          first += (unit[column] ?? 0) * (units[other] ?? 0);
+          second += (unit[column + 1] ?? 0) * (units[other + 1] ?? 0);
+          third += (unit[column + 2] ?? 0) * (units[other + 2] ?? 0);
+          fourth += (unit[column + 3] ?? 0) * (units[other + 3] ?? 0);
         }
-        cosines[at + slot] = even + odd;
+        cosines[at + slot] = first + second + third + fourth;
       }
       seen.set(token, at);
       return at;
