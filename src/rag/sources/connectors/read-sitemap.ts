@@ -15,7 +15,7 @@ const MAX_BYTES = 52_428_800;
 const MAX_FIELD = 4_096;
 const MAX_DEPTH = 16;
 /** Code units that are read before others have their turn. */
-const SLICE = 64 * 1024;
+const SLICE = 8 * 1024;
 
 const unpack = promisify(gunzip);
 
