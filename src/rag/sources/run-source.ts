@@ -143,7 +143,7 @@ export function createRunSource(deps: RunSourceDeps): RunSource {
     try {
       const end = await list();
       counts.listed = { complete: end.complete, reason: end.reason ?? null };
-      if (end.complete && source.removal === 'full') await removeUnseen('');
+      if (end.complete && end.isPart !== true && source.removal === 'full') await removeUnseen('');
       if (end.complete) await deps.store.remember(source, end.memory ?? null);
     } catch (thrown) {
       if (signal.aborted) throw thrown;

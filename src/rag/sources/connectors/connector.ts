@@ -44,6 +44,8 @@ export interface ListContext {
 export interface ListEnd {
   complete: boolean;
   reason?: string;
+  /** It was never meant to tell of everything: what is not in it is not gone for that. */
+  isPart?: true;
   memory?: string;
 }
 

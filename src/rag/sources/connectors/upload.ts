@@ -10,7 +10,7 @@ export function createUploadConnector(files: readonly FileToParse[]): Connector 
         const stamp = createHash('sha256').update(file.bytes).digest('hex');
         yield { kind: 'item', key: file.name, stamp, fetch: () => Promise.resolve(file) };
       }
-      return { complete: true };
+      return { complete: true, isPart: true };
     },
   };
 }
