@@ -41,7 +41,7 @@ module.exports = {
       from: { path: '^src/cli/', pathNot: '\\.test\\.ts$' },
       to: {
         path: '^(src|console|test|bench|scripts)/',
-        pathNot: `^src/(${['cli', 'config', 'jobs', ...LOW, ...DOMAIN_A, ...DOMAIN_B].join('|')})/|^src/(app|data-folder|providers/registry)\\.ts$`,
+        pathNot: `^src/(${['cli', 'config', 'jobs', ...LOW, ...DOMAIN_A, ...DOMAIN_B].join('|')})/|^src/(app|data-folder|providers/(registry|onnx/(model-folder|pull-model)))\\.ts$`,
       },
     },
     {
@@ -108,6 +108,7 @@ module.exports = {
     client('sqlite', '^bun:sqlite$', ['stores/sqlite']),
     client('hono', 'node_modules/hono', ['http']),
     client('sdk', 'node_modules/(openai|@anthropic-ai|ai|@ai-sdk)/', ['nowhere']),
+    client('onnx', 'node_modules/(onnxruntime|@huggingface)', ['providers/onnx']),
     client('parsers', 'node_modules/(unpdf|mammoth|parse5|mdast|csv-parse)', ['rag/ingest/parse']),
     client('yaml', 'node_modules/yaml/', ['config', 'cli']),
     client('telemetry', 'node_modules/(prom-client|@opentelemetry)/', ['telemetry']),

@@ -14,6 +14,8 @@ import { createVault } from './access/vault.ts';
 import { createLedger } from './gateway/ledger.ts';
 import { createLedgerWriter } from './gateway/ledger-writer.ts';
 import type { ProviderEntry } from './gateway/catalogue.ts';
+import { evalsMigrations } from './evals/schema.ts';
+import { openEvals } from './evals/open-evals.ts';
 import { openGateway } from './gateway/open-gateway.ts';
 import { gatewayMigrations } from './gateway/schema.ts';
 import { createManagedSettings, governanceMigrations } from './governance/managed-settings.ts';
@@ -29,6 +31,7 @@ import { idempotencyMigrations } from './http/idempotency/schema.ts';
 import { openApiDocument } from './http/openapi.ts';
 import { responseOf } from './http/routes/query.ts';
 import { createConsoleAssets } from './http/console/console-assets.ts';
+import { shownOutcome } from './http/shown-outcome.ts';
 import { ensureConsoleBuilt } from './http/console/ensure-console-built.ts';
 import { systemClock, type Clock } from './lib/clock.ts';
 import { createGuardedFetch } from './lib/guarded-fetch.ts';
@@ -36,6 +39,7 @@ import type { Secret } from './lib/secret.ts';
 import { systemSleep } from './lib/sleep.ts';
 import { createLiveCatalogue, placeOf } from './live-catalogue.ts';
 import { createBackgroundWork, createJobs } from './jobs/background-work.ts';
+import { createEvaluationJobs } from './jobs/evaluation-jobs.ts';
 import { jobMigrations } from './jobs/schema.ts';
 import { migrate } from './migrate.ts';
 import { createTokenCounter } from './nlp/count-tokens/token-counter.ts';
@@ -140,6 +144,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     ...governanceMigrations,
     ...idempotencyMigrations,
     ...ragMigrations,
+    ...evalsMigrations,
     ...jobQueueMigrations,
     ...jobMigrations,
     ...sourceMigrations,
@@ -286,6 +291,19 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       telemetry.questionAnswered({ requestId, collection, outcome, ...details }),
     onDocumentFailed: (requestId, error) => log.warn('document_failed', { request_id: requestId, error }),
     onNotForgotten: (error) => telemetry.storeDown({ store: 'cache', error }),
+    onTrouble: (error, where) => log.warn('index_trouble', { ...where, error }),
+    renaming: (tenantId, from, to) => [
+      { sql: 'UPDATE sources SET collection = ? WHERE tenant_id = ? AND collection = ?', params: [to, tenantId, from] },
+    ],
+    beforeSwap: async (place, versions) => evals.beforeSwap(place, versions),
+  });
+  const evals = openEvals({
+    ...rag,
+    database,
+    clock,
+    gateway,
+    answerRoute: settings.answerRoute,
+    maxDrop: settings.maxDrop,
   });
 
   // Work in the background.
@@ -307,6 +325,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     sleep: systemSleep,
     vault,
     folders: settings.sources.folders,
+    processes: settings.database ? 'several' : 'one',
     isListedHost: (hostname) => isListedHost(hostname, settings.sources.hosts),
     jobs,
     events: telemetry,
@@ -325,7 +344,6 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     gateway,
     countTokens,
     analyser,
-    processes: settings.database ? 'several' : 'one',
     body: { maxBytes: settings.maxBodyBytes, timeoutMs: settings.bodyTimeoutMs },
     idempotency: {
       store: createIdempotencyStore({ database, clock }),
@@ -350,6 +368,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
     telemetry,
     clock,
     jobs: { work, clock, sleep: systemSleep },
+    evals,
+    evaluationJobs: createEvaluationJobs({ jobs, evals, encode: shownOutcome }),
     sources,
     ...rag,
     assets: (path) => consoleAssets(path),
@@ -386,6 +406,8 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
         ? indexHandbook({ ingestFiles: rag.ingestFiles, root, marker: folder.handbook, signal, ...hooks })
         : undefined;
     })
+    .then(() => rag.renew(background.signal))
+    .then(() => evals.goldenSets.sweep())
     .catch((error: unknown) => log.error('background_ingest_failed', { error }));
   if (folder.isNew) await settling;
 
@@ -409,6 +431,7 @@ async function compose(settings: Settings, folder: DataFolder, hooks: StartHooks
       background.abort();
       await sources.close();
       await jobs.stop(JOB_GRACE_MS);
+      await rag.close();
       await settling;
       opened.close();
       onnx.close();

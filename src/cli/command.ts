@@ -36,6 +36,7 @@ export const OPTIONS = {
   from: { type: 'string' },
   to: { type: 'string' },
   format: { type: 'string' },
+  k: { type: 'string' },
   background: { type: 'boolean' },
   state: { type: 'string' },
   queue: { type: 'string' },

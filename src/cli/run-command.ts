@@ -5,6 +5,7 @@ import { cacheCommand } from './cache.ts';
 import { checkConfig } from './check-config.ts';
 import { OPTIONS, type Command, type CommandOptions } from './command.ts';
 import { doctor } from './doctor.ts';
+import { evaluateCommand } from './evaluate.ts';
 import { ingestCommand } from './ingest.ts';
 import { keysCommand } from './keys.ts';
 import { modelsCommand } from './models.ts';
@@ -30,6 +31,7 @@ const COMMANDS: Record<string, Command> = {
   prices: settingsCommand('prices'),
   cache: cacheCommand,
   models: modelsCommand,
+  evaluate: evaluateCommand,
   usage: usageCommand,
   tasks: tasksCommand,
   sources: sourcesCommand,
@@ -58,6 +60,8 @@ const HELP = `sekisho — the production backend of an LLM application in one pr
   sekisho limits list|set|remove     set team/search '{"requests_per_minute": 60}'
   sekisho prices list|set|remove     set openai/my-model '{"input_per_million": 1, "output_per_million": 2}'
   sekisho cache stats|clear          [--route NAME | --tag TAG | --document ID | --pattern GLOB]
+  sekisho evaluate COLLECTION        how well it finds what its golden set names  [--file CASES.jsonl] [--k 10]
+  sekisho evaluate tune|draft COLLECTION  look for better settings; draft cases with a model
   sekisho models list                local embedding and rerank models
   sekisho models pull OWNER/NAME     fetch one from the Hugging Face hub  [--file onnx/model_quantized.onnx]
   sekisho sources list|add|change|run|runs|remove   where documents come from, and when they are fetched again

@@ -160,6 +160,16 @@ export const configSchema = z
     embedding: z
       .strictObject({ route: z.string().optional().describe('Model for new collections. Default: static-en-ja.') })
       .optional(),
+    evaluation: z
+      .strictObject({
+        max_drop: z
+          .number()
+          .min(0)
+          .max(1)
+          .optional()
+          .describe('How far nDCG@10 may fall when a new index takes the place of the old. Default 0.02.'),
+      })
+      .optional(),
     models: z
       .strictObject({
         folder: z.string().min(1).optional().describe('Where ONNX models lie. Default: models in the data folder.'),

@@ -58,6 +58,8 @@ export interface Settings {
   jobs: JobSettings;
   answerRoute: string;
   embeddingRoute: string;
+  /** How far nDCG may fall when a new index takes the place of the old. */
+  maxDrop: number;
   /** Where local models lie, a folder each. */
   modelsFolder: string;
   logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
@@ -187,6 +189,7 @@ export function readSettings(environment: Environment, overrides: SettingsOverri
       jobs: jobSettings(config.jobs, redisUrl !== undefined),
       answerRoute: config.answers?.route ?? 'extractive',
       embeddingRoute: config.embedding?.route ?? 'static-en-ja',
+      maxDrop: config.evaluation?.max_drop ?? 0.02,
       modelsFolder: absolute(config.models?.folder ?? join(dataFolder, 'models')),
       logLevel: overrides.logLevel ?? level ?? config.logging?.level ?? overrides.usualLogLevel ?? 'info',
       handbook: config.handbook ?? true,

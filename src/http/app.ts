@@ -18,9 +18,11 @@ import { renderError } from './render-error.ts';
 import { adminRoutes, type AdminRouteDeps } from './routes/admin/admin-routes.ts';
 import { chatRoutes, type ChatRouteDeps } from './routes/chat.ts';
 import { countTokensRoutes, type CountTokensRouteDeps } from './routes/count-tokens.ts';
+import { collectionRoutes, type CollectionRouteDeps } from './routes/collections.ts';
 import { documentRoutes, type DocumentRouteDeps } from './routes/documents.ts';
 import { embeddingRoutes } from './routes/embeddings.ts';
 import { jobRoutes, type JobRouteDeps } from './routes/jobs.ts';
+import { evaluationRoutes, type EvaluationRouteDeps } from './routes/evaluations.ts';
 import { keyRoutes } from './routes/keys.ts';
 import { modelRoutes } from './routes/models.ts';
 import { queryRoutes, type QueryRouteDeps } from './routes/query.ts';
@@ -32,10 +34,14 @@ import { taskRoutes, type TaskRouteDeps } from './routes/tasks.ts';
 import { usageRoutes } from './routes/usage.ts';
 
 export interface HttpAppDeps extends DocumentRouteDeps {
+  versions: CollectionRouteDeps['versions'];
+  manage: CollectionRouteDeps['manage'];
   jobs: JobRouteDeps;
   sources: SourceRouteDeps['sources'];
   retrieve: SearchRouteDeps['retrieve'];
   whyNot: SearchRouteDeps['whyNot'];
+  evals: EvaluationRouteDeps['evals'];
+  evaluationJobs: EvaluationRouteDeps['evaluationJobs'];
   answerQuestion: QueryRouteDeps['answerQuestion'];
   answerAsChat: ChatRouteDeps['answerAsChat'];
   gateway: ModelGateway;
@@ -96,8 +102,10 @@ export function createHttpApp(deps: HttpAppDeps): Hono<HttpEnv> {
   app.route('/', queryRoutes(deps));
   app.route('/', searchRoutes(deps));
   app.route('/', jobRoutes(deps.jobs));
+  app.route('/', collectionRoutes(deps));
   app.route('/', documentRoutes(deps));
   app.route('/', sourceRoutes(deps));
+  app.route('/', evaluationRoutes(deps));
   app.route('/', keyRoutes(deps));
   app.route('/', usageRoutes(deps));
   app.route('/', adminRoutes(deps.admin));

@@ -30,6 +30,7 @@ import {
   responsesRequestSchema,
 } from './contract/models.ts';
 import { isIdempotentPath } from './middleware/idempotency.ts';
+import { EVALUATION_OPERATIONS } from './evaluation-operations.ts';
 import type { Operation } from './operation.ts';
 import { SOURCE_OPERATIONS } from './source-operations.ts';
 import { queryRequestSchema, queryResponseSchema } from './contract/query.ts';
@@ -282,6 +283,7 @@ const OPERATIONS: readonly Operation[] = [
     answer: id,
   },
   ...SOURCE_OPERATIONS,
+  ...EVALUATION_OPERATIONS,
   {
     method: 'post',
     path: '/v1/keys',

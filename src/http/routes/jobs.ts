@@ -14,6 +14,7 @@ import {
   taskEventsQuerySchema,
   taskListQuerySchema,
 } from '../contract/jobs.ts';
+import { accepted } from '../accepted.ts';
 import { actingByBody } from '../acting-as.ts';
 import type { HttpContext, HttpEnv } from '../http-context.ts';
 import { newDocumentOf } from '../new-document.ts';
@@ -147,11 +148,6 @@ export function jobRoutes({ work, clock, sleep }: JobRouteDeps): Hono<HttpEnv> {
       });
       return new Response(body, { headers: STREAM_HEADERS });
     });
-}
-
-function accepted(context: HttpContext, job: JobRecord): Response {
-  const statusUrl = `/v1/task_status/${job.id}`;
-  return context.json({ task_id: job.id, status_url: statusUrl }, 202, { location: statusUrl });
 }
 
 /** Whoever a key acts for sees what was asked for with the same rights. */
