@@ -46,6 +46,8 @@ export interface ModelCall extends CallOrigin {
 }
 
 export interface EmbedCall extends CallOrigin {
+  /** Tags of each input by itself, in their order: what is kept of one text is forgotten without the others. */
+  inputTags?: readonly (readonly string[])[];
   request: EmbeddingRequest;
   native?: WireBody;
 }

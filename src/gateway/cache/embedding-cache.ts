@@ -7,7 +7,7 @@ import { noUsage, type Usage } from '../../spec/usage.ts';
 import { sumUsage } from '../batching/share-usage.ts';
 import type { EmbedCall } from '../model-call.ts';
 import type { CachePart, EmbeddingCacheStats } from './cache-admin.ts';
-import { ownSelection } from './cache-selection.ts';
+import { ownSelection, ownTag } from './cache-selection.ts';
 import { createCacheTally } from './cache-tally.ts';
 import { callTags } from './call-tags.ts';
 import { embeddingSpace, type EmbeddingPlan, type EmbeddingSpace } from './embedding-key.ts';
@@ -102,7 +102,8 @@ export function createEmbeddingCache(options: EmbeddingCacheOptions): EmbeddingC
     place: { space: EmbeddingSpace; tags: readonly string[] },
     ask: (asked: EmbedCall) => Promise<AskedEmbedding>,
   ): Promise<AskedEmbedding> {
-    const mine: Asking = { tags: place.tags, stale: false };
+    const own = (call.inputTags ?? []).flat().map((tag) => ownTag(call.principal.tenantId, tag));
+    const mine: Asking = { tags: own.length === 0 ? place.tags : [...place.tags, ...own], stale: false };
     asking.add(mine);
     try {
       const outcome = await ask(call);
@@ -123,7 +124,9 @@ export function createEmbeddingCache(options: EmbeddingCacheOptions): EmbeddingC
     result?.vectors.forEach((vector, index) => {
       const text = call.request.input[index];
       if (text === undefined || vector.length === 0) return;
-      kept.keep(space.keyOf(text), { model: result.model, vector: vector.slice() }, { ttlMs, tags });
+      const own = call.inputTags?.[index]?.map((tag) => ownTag(call.principal.tenantId, tag)) ?? [];
+      const entry = { ttlMs, tags: [...tags, ...own] };
+      kept.keep(space.keyOf(text), { model: result.model, vector: vector.slice() }, entry);
     });
   }
 
@@ -178,9 +181,10 @@ export function createEmbeddingCache(options: EmbeddingCacheOptions): EmbeddingC
 
 /** The call for some of its texts; a body of the caller's keeps every other field. */
 function callFor(call: EmbedCall, input: string[]): EmbedCall {
-  const { native } = call;
+  const { native, inputTags } = call;
   return {
     ...call,
+    ...(inputTags && { inputTags: input.map((text) => inputTags[call.request.input.indexOf(text)] ?? []) }),
     request: { ...call.request, input },
     ...(native && {
       native: {

@@ -5,7 +5,7 @@ import { defaultCollectionSettings, type ChunkerSettings } from '../../spec/coll
 import { SekishoError, toSekishoError, type ErrorCode } from '../../spec/errors.ts';
 import type { DocumentId, RequestId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
-import { collectionTag } from '../answer-tags.ts';
+import { collectionTag, documentInTag } from '../answer-tags.ts';
 import { chunkIdOf, type Documents, type PendingDocument, type Place } from '../documents.ts';
 import type { OnDocumentsChanged } from '../forget-answers.ts';
 import { documentTags } from '../tags.ts';
@@ -87,7 +87,16 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
   const pause = createPause();
 
   /** One vector per text, a batch per call. */
-  async function embed(texts: readonly string[], work: IndexWork): Promise<Float32Array[]> {
+  async function embed(
+    texts: readonly string[],
+    work: IndexWork,
+    documentOf?: (index: number) => DocumentId | undefined,
+  ): Promise<Float32Array[]> {
+    const { collection } = work.place;
+    const tagsAt = (index: number): string[] => {
+      const id = documentOf?.(index);
+      return id === undefined ? [] : [documentInTag(collection, id)];
+    };
     const vectors: Float32Array[] = [];
     for (let from = 0; from < texts.length; from += BATCH_CHUNKS) {
       const input = texts.slice(from, from + BATCH_CHUNKS);
@@ -96,7 +105,11 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         principal: work.principal,
         route: work.embeddingRoute,
         signal: work.signal,
-        cacheTags: [collectionTag(work.place.collection)],
+        cacheTags: [collectionTag(collection)],
+        // What is kept of a document goes with it; what cannot be told to be of one is not kept.
+        ...(documentOf === undefined
+          ? { cache: { wish: 'bypass' as const } }
+          : { inputTags: input.map((_, at) => tagsAt(from + at)) }),
         request: { input, purpose: 'document' },
       });
       const made = answer.result().vectors;
@@ -118,6 +131,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
         searchableText(title, { headingPath, content: text.slice(start, end) }),
       ),
       work,
+      (at) => entries[at]?.document.id,
     );
     return entries.flatMap(({ document, chunk, ordinal, tags }, at): ChunkRow[] => {
       const vector = vectors[at];

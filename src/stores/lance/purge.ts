@@ -3,6 +3,8 @@ import { SLOT_COLUMN } from './chunk-columns.ts';
 import { searchStructures } from './open-tables.ts';
 import type { OpenTable, OpenTables } from './open-tables.ts';
 
+const MOST_ROUNDS = 5;
+
 /**
  * Rewrites a table so that none of its files holds rows that were deleted or replaced. A deletion marks rows in the
  * files that hold them, and search structures keep their terms and vectors; so the rows are compacted, every structure
@@ -30,7 +32,12 @@ export async function purgeTable(
     const numPartitions = Math.max(1, Math.round(Math.sqrt(await table.countRows())));
     await table.createIndex('vector', { config: Index.ivfFlat({ distanceType: 'dot', numPartitions }), replace: true });
   }
-  const rewrittenMs = deps.nowMs();
-  await new Promise((resolve) => setTimeout(resolve, deps.graceMs));
-  await deps.tables.write(open, () => table.optimize({ cleanupOlderThan: new Date(rewrittenMs) }));
+  // Where files were still compacted by the last look, the version before it is one that readers may be on.
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    // Versions are dated more finely than in milliseconds.
+    const cleanupOlderThan = new Date(deps.nowMs() + 1);
+    await new Promise((resolve) => setTimeout(resolve, deps.graceMs));
+    const { compaction } = await deps.tables.write(open, () => table.optimize({ cleanupOlderThan }));
+    if (round > 0 && compaction.fragmentsRemoved === 0) return;
+  }
 }
