@@ -64,15 +64,8 @@ export function createBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
     });
     worker.on('error', quiet);
     workers.set(name, worker);
-    worker.startStalledCheckTimer().catch(quiet);
     return worker;
   }
-
-  /** BullMQ's loop that finds dead workers ends at some errors of a connection that breaks: it is begun anew. */
-  function watch(): void {
-    for (const worker of workers.values()) worker.startStalledCheckTimer().catch(quiet);
-  }
-  connection.onUp(watch);
 
   const recordKey = (id: JobId): string => `${prefix}job:${id}`;
   const lockKey = (queue: JobQueueName, id: JobId): string => `${bullPrefix}:${queue}:${id}:lock`;
@@ -144,7 +137,6 @@ export function createBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
 
   /** Puts in line what its record says is open and BullMQ does not know. */
   async function mend(): Promise<void> {
-    watch();
     for (const queue of JOB_QUEUES) {
       for (const state of ['waiting', 'active']) {
         const ids = (
@@ -173,6 +165,9 @@ export function createBullmqJobQueue(options: BullmqJobQueueOptions): JobQueue {
 
     take: async (queue, leaseMs) => {
       const worker = workerOf(queue);
+      // The library's own loop ends, or waits for ever, at some errors of a connection that breaks; here each taking
+      // looks for jobs of workers that fell silent. One look of any process within the interval is enough.
+      await connection.run(() => worker.backend.moveStalledJobsToWait());
       for (let tries = 0; tries < TRIES_PER_TAKE; tries++) {
         const token = newToken();
         const bull: Job | undefined = await connection.run(() => worker.getNextJob(token, { block: false }));
