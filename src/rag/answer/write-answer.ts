@@ -64,6 +64,8 @@ export function createAnswerWriter(deps: AnswerWriterDeps, { quotes }: { quotes:
   let text = '';
   let waiting = '';
   let withheld = 0;
+  /** Sources that those name which are left out. */
+  let lost = 0;
 
   function release(piece: string): string {
     text += piece;
@@ -83,6 +85,7 @@ export function createAnswerWriter(deps: AnswerWriterDeps, { quotes }: { quotes:
       const found = verified.find(({ start }) => start === sentence.start);
       if (found !== undefined && found.verdict !== 'supported') {
         withheld++;
+        lost += found.named;
         // What stood between paragraphs stays between them.
         gap = before.includes('\n') ? before.slice(0, before.lastIndexOf('\n') + 1) : gap;
         continue;
@@ -104,7 +107,9 @@ export function createAnswerWriter(deps: AnswerWriterDeps, { quotes }: { quotes:
       waiting += safe;
       if (quotes) return '';
       const last = citingSentences(waiting, deps.analyser).at(-1);
-      return last === undefined || last.start === 0 ? '' : judge(last.start);
+      // What may become a number belongs to the sentence before it.
+      const begun = last?.text.replace(/^(?:\s*\[\d{1,3}\])*\s*(?:\[\d{0,3})?$/, '') ?? '';
+      return last === undefined || last.start === 0 || begun === '' ? '' : judge(last.start);
     },
 
     end: async (quoted) => {
@@ -113,11 +118,11 @@ export function createAnswerWriter(deps: AnswerWriterDeps, { quotes }: { quotes:
       if (policy === 'withhold') {
         waiting += safe;
         const rest = await judge(waiting.length, inText);
-        return { rest, answer: assemble(text, judged, { policy, withheld }) };
+        return { rest, answer: assemble(text, judged, { policy, withheld, lost }) };
       }
       const rest = release(safe);
       const verified = await verifyAnswer(text, passages, { ...deps, ...(inText && { quoted: inText }) });
-      return { rest, answer: assemble(text, verified, { policy, withheld }, inText) };
+      return { rest, answer: assemble(text, verified, { policy, withheld, lost }, inText) };
     },
   };
 }
@@ -125,7 +130,7 @@ export function createAnswerWriter(deps: AnswerWriterDeps, { quotes }: { quotes:
 function assemble(
   text: string,
   verified: readonly VerifiedSentence[],
-  { policy, withheld }: Pick<Verification, 'policy' | 'withheld'>,
+  { policy, withheld, lost }: Pick<Verification, 'policy' | 'withheld'> & { lost: number },
   quoted: readonly Citation[] = [],
 ): WrittenAnswer {
   const citations: Citation[] = [];
@@ -142,7 +147,7 @@ function assemble(
   }));
   // What a model quotes beside its sentences is a source all the same.
   for (const citation of quoted) if (citation.answer_start === undefined) placeOf(citation);
-  const named = verified.reduce((sum, each) => sum + each.named, 0);
+  const named = verified.reduce((sum, each) => sum + each.named, lost);
   const held = verified.reduce((sum, each) => sum + Math.min(each.held, each.named), 0);
   const supported = verified.filter(({ verdict }) => verdict === 'supported').length;
   return {
