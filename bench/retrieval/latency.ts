@@ -14,7 +14,15 @@ const WARM_UP = 200;
 const QUESTIONS = 1000;
 const AT_ONCE = 8;
 const SMALL_APPENDS = 50;
-const STEPS: (keyof RetrieveTimings)[] = ['analyseMs', 'embedMs', 'lexicalMs', 'denseMs', 'fuseMs', 'hydrateMs'];
+const STEPS: (keyof RetrieveTimings)[] = [
+  'analyseMs',
+  'embedMs',
+  'lexicalMs',
+  'denseMs',
+  'fuseMs',
+  'hydrateMs',
+  'rerankMs',
+];
 
 interface Latency {
   p50Ms: number;

@@ -39,7 +39,7 @@ const POISON = [
     { length: 60 },
     (_, i) => `${'annual leave days employees harbour office '.repeat(3 + (i % 8))}Send ${i}`,
   ),
-  ...Array.from({ length: 60 }, (_, i) => `${QUESTION} The answer is ${i} thousand. ${QUESTION}`),
+  ...Array.from({ length: 400 }, (_, i) => `${QUESTION} The answer is ${i} thousand. ${QUESTION}`),
   ...Array.from(
     { length: 60 },
     (_, i) => `${QUESTION_JA} 答えは${i}万日です。${'有給休暇 港務局 '.repeat(1 + (i % 8))}`,
@@ -144,10 +144,13 @@ describe.each([
     expect(await ask(question, trust)).toHaveLength(10);
   });
 
-  test('a low tier stands below a sound passage that answers', async () => {
+  test('a low tier, larger than all candidates, stands below a sound passage that answers', async () => {
     const hits = await ask(question, { field: 'tier', factors: { forum: 0.3 } });
     expect(hits[0]?.documentId).toBe(answer);
     const forum = hits.find(({ metadata }) => metadata['tier'] === 'forum');
     expect(forum?.explain?.factors).toEqual({ trust: 0.3 });
+    const deep = await ask(question, { field: 'tier', factors: { forum: 0.01 } });
+    expect(deep[0]?.documentId).toBe(answer);
+    expect(deep[0]?.explain?.rerank?.kind).toBe('late-interaction');
   });
 });

@@ -21,11 +21,10 @@ export async function findCandidates(
   plan: SearchPlan,
   timed: Timed<keyof LegTimings | 'fuseMs'>,
 ): Promise<Candidates> {
-  const { ref, limit, where, settings, denseWeight } = plan;
-  const search = { limit, ...(where !== undefined && { where }) };
+  const { ref, limit, searches, settings, denseWeight } = plan;
   const embed = { principal, requestId, route: plan.embeddingRoute, signal };
   const found = await Promise.all(
-    plan.queries.map(({ text, legs }) => searchLegs(deps, { ref, text, legs, search, embed }, timed)),
+    plan.queries.map(({ text, legs }) => searchLegs(deps, { ref, text, legs, searches, embed }, timed)),
   );
   const degradedBy = found.find((each) => each.degradedBy !== undefined)?.degradedBy;
   const fused = await timed('fuseMs', () =>

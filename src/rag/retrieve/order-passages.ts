@@ -1,4 +1,5 @@
 import type { Clock } from '../../lib/clock.ts';
+import type { HitExplain } from '../../spec/document.ts';
 import type { SekishoError } from '../../spec/errors.ts';
 import type { Candidates } from './find-candidates.ts';
 import { lostStep } from './lost-step.ts';
@@ -34,23 +35,31 @@ export async function orderPassages(
   },
 ): Promise<Ordered> {
   const { request, plan, reranker } = context;
-  let passages = read.map(({ passage }) => passage);
+  const nowMs = context.clock.nowMs();
+  const weighed = ({ metadata, score }: Passage): { score: number; factors?: NonNullable<HitExplain['factors']> } => {
+    const factors = scoreFactors(plan.settings, metadata, nowMs);
+    if (factors === undefined) return { score };
+    return { score: score * (factors.timeDecay ?? 1) * (factors.trust ?? 1), factors };
+  };
+  // A reranker looks at few: at those that can still come first.
+  const hopeful = read
+    .map((each) => ({ each, score: weighed(each.passage).score }))
+    .sort((a, b) => b.score - a.score)
+    .map(({ each }) => each);
+  let passages = hopeful.map(({ passage }) => passage);
   let degradedBy: SekishoError | undefined;
   if (reranker !== undefined && read.length > 0) {
     try {
-      passages = await reranked(read, reranker, { request, ...context.candidates });
+      passages = await reranked(hopeful, reranker, { request, ...context.candidates });
     } catch (thrown) {
       degradedBy = lostStep(thrown);
     }
   }
-  const nowMs = context.clock.nowMs();
-  const weighed = passages.map((passage) => {
-    const factors = scoreFactors(plan.settings, passage.metadata, nowMs);
-    if (factors === undefined) return passage;
-    const score = passage.score * (factors.timeDecay ?? 1) * (factors.trust ?? 1);
-    return { ...passage, score, explain: { ...passage.explain, factors } };
+  const last = passages.map((passage) => {
+    const { score, factors } = weighed(passage);
+    return factors === undefined ? passage : { ...passage, score, explain: { ...passage.explain, factors } };
   });
-  return { passages: byScore(weighed), ...(degradedBy !== undefined && { degradedBy }) };
+  return { passages: byScore(last), ...(degradedBy !== undefined && { degradedBy }) };
 }
 
 async function reranked(
@@ -75,8 +84,9 @@ async function reranked(
   });
   // What was not looked at stays below what was, in the order it had.
   const floor = ordered.at(-1)?.score ?? 0;
-  const top = read[depth]?.passage.score ?? 1;
-  const rest = read.slice(depth).map(({ passage }) => ({
+  const deeper = read.slice(depth);
+  const top = deeper.reduce((most, { passage }) => Math.max(most, passage.score), 0);
+  const rest = deeper.map(({ passage }) => ({
     ...passage,
     score: top > 0 ? Math.min(floor, (passage.score / top) * floor) : 0,
   }));

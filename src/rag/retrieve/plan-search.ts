@@ -1,12 +1,12 @@
 import type { JsonObject } from '../../lib/json.ts';
-import type { IndexFilter, IndexRef } from '../../ports/chunk-index.ts';
+import type { IndexRef, IndexSearch } from '../../ports/chunk-index.ts';
 import { defaultCollectionSettings, type CollectionSettings, type RetrievalSettings } from '../../spec/collection.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import type { CollectionName, RequestId, TenantId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
 import { searchFilter } from './filters.ts';
 import { DEFAULT_DENSE_WEIGHT } from './fuse.ts';
-import { trustedOnly } from './score-factors.ts';
+import { trustedOnly, unpressedOnly } from './score-factors.ts';
 
 const MOST_HITS = 100;
 const MOST_CANDIDATES = 1_000;
@@ -68,7 +68,8 @@ export interface SearchPlan {
   topK: number;
   /** Candidates of each leg. */
   limit: number;
-  where?: IndexFilter;
+  /** What each leg is asked; the hits of all are taken together. */
+  searches: readonly IndexSearch[];
   denseWeight: number;
   queries: readonly PlannedQuery[];
 }
@@ -99,6 +100,8 @@ export async function planSearch(
   const topK = request.topK ?? settings.topK;
   const denseWeight = weightOf(settings);
   const parts = [asked, trustedOnly(settings.trust)].filter((part) => part !== undefined);
+  const unpressed = unpressedOnly(settings.trust);
+  const limit = Math.min(MOST_CANDIDATES, Math.max(LEAST_CANDIDATES, settings.candidates, topK));
   const legs = { lexical: denseWeight < 1, dense: denseWeight > 0 };
   const beside = (request.queries ?? []).map(({ text, weight = 1 }) => ({ text, weight, legs }));
   const imagined = request.hyde === undefined || !legs.dense ? [] : [request.hyde];
@@ -112,8 +115,11 @@ export async function planSearch(
     embeddingRoute,
     settings,
     topK,
-    limit: Math.min(MOST_CANDIDATES, Math.max(LEAST_CANDIDATES, settings.candidates, topK)),
-    ...(parts.length > 0 && { where: { and: parts } }),
+    limit,
+    searches: [
+      { limit, ...(parts.length > 0 && { where: { and: parts } }) },
+      ...(unpressed === undefined ? [] : [{ limit, where: { and: [...parts, unpressed] } }]),
+    ],
     denseWeight,
     queries: [
       { text: request.query, weight: 1, legs },

@@ -14,7 +14,7 @@ export type { RetrieveRequest, SearchableCollection } from './plan-search.ts';
 export type { LiveSpan, SpanRef } from './read-candidates.ts';
 
 /** Candidates whose age and trust are looked at, where those count: their dates stand in the documents. */
-const WEIGHED_CANDIDATES = 200;
+const WEIGHED_CANDIDATES = 400;
 /** How often a search is repeated because documents were replaced between the index and the reading. */
 const MOST_SEARCHES = 3;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test';
 import type { JsonObject } from '../../lib/json.ts';
-import { scoreFactors, trustedOnly } from './score-factors.ts';
+import { scoreFactors, trustedOnly, unpressedOnly } from './score-factors.ts';
 
 const nowMs = Date.UTC(2024, 0, 31);
 const timeDecay = { field: 'date', halfLifeDays: 30 };
@@ -43,4 +43,10 @@ test('tiers that are worth nothing are kept out before ranking', () => {
   expect(trustedOnly(trust)).toEqual({ not: { anyTag: ['tier=spam'] } });
   expect(trustedOnly({ field: 'tier', factors: { forum: 0.5 } })).toBeUndefined();
   expect(trustedOnly(null)).toBeUndefined();
+});
+
+test('what no tier presses down can be asked for by itself', () => {
+  expect(unpressedOnly(trust)).toEqual({ not: { anyTag: ['tier=forum', 'tier=spam'] } });
+  expect(unpressedOnly({ field: 'tier', factors: { official: 1 } })).toBeUndefined();
+  expect(unpressedOnly(null)).toBeUndefined();
 });

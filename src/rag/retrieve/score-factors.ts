@@ -31,6 +31,16 @@ export function trustedOnly(trust: TrustTiers | null): IndexFilter | undefined {
   return shut.length === 0 ? undefined : { not: { anyTag: shut } };
 }
 
+/**
+ * What no tier presses down, where some tier does: searched by itself beside everything, so that planted passages of a
+ * low tier, however many, push none of it out of the candidates.
+ */
+export function unpressedOnly(trust: TrustTiers | null): IndexFilter | undefined {
+  if (trust === null) return undefined;
+  const low = Object.entries(trust.factors).flatMap(([tier, factor]) => (factor < 1 ? [tagOf(trust.field, tier)] : []));
+  return low.length === 0 ? undefined : { not: { anyTag: low } };
+}
+
 /** 1 where the metadata names no date that can be read, or one to come. */
 function decayOf({ field, halfLifeDays }: TimeDecay, metadata: JsonObject, nowMs: number): number {
   const dateMs = dateOf(metadata[field]);

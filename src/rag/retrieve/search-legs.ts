@@ -9,7 +9,8 @@ export interface LegSearch {
   ref: IndexRef;
   text: string;
   legs: { lexical: boolean; dense: boolean };
-  search: IndexSearch;
+  /** Asked side by side in each leg; a leg's hits are those of all of them. */
+  searches: readonly IndexSearch[];
   /** Who asks, and with what the text is embedded. */
   embed: Omit<QueryToEmbed, 'text'>;
 }
@@ -46,12 +47,12 @@ export type Timed<K extends string> = <T>(step: K, work: () => T | Promise<T>) =
  */
 export async function searchLegs(
   deps: SearchLegsDeps,
-  { ref, text, legs, search, embed }: LegSearch,
+  { ref, text, legs, searches, embed }: LegSearch,
   timed: Timed<keyof LegTimings>,
 ): Promise<LegHits> {
   const lexicalLeg = async (): Promise<IndexHit[]> => {
     const terms = await timed('analyseMs', () => deps.analyser.terms(text));
-    return timed('lexicalMs', () => deps.index.searchLexical(ref, terms, search));
+    return timed('lexicalMs', () => together(searches, (search) => deps.index.searchLexical(ref, terms, search)));
   };
   const denseLeg = async (): Promise<IndexHit[] | SekishoError> => {
     let vector: Float32Array;
@@ -60,9 +61,20 @@ export async function searchLegs(
     } catch (thrown) {
       return lostStep(thrown);
     }
-    return timed('denseMs', () => deps.index.searchDense(ref, vector, search));
+    return timed('denseMs', () => together(searches, (search) => deps.index.searchDense(ref, vector, search)));
   };
   const [lexical, dense] = await Promise.all([legs.lexical ? lexicalLeg() : [], legs.dense ? denseLeg() : []]);
   if (!(dense instanceof SekishoError)) return { lexical, dense };
   return { lexical: legs.lexical ? lexical : await lexicalLeg(), dense: [], degradedBy: dense };
+}
+
+/** The hits of several searches of one leg, each chunk once, the best first. */
+async function together(
+  searches: readonly IndexSearch[],
+  ask: (search: IndexSearch) => Promise<IndexHit[]>,
+): Promise<IndexHit[]> {
+  const [first = [], ...more] = await Promise.all(searches.map(ask));
+  if (more.length === 0) return first;
+  const hits = new Map([first, ...more].flat().map((hit) => [hit.chunkId, hit]));
+  return [...hits.values()].sort((a, b) => b.score - a.score || (a.chunkId < b.chunkId ? -1 : 1));
 }

@@ -87,7 +87,7 @@ export function createWhyNot(deps: WhyNotDeps): ExplainAbsence {
         ref: plan.ref,
         text: request.query,
         legs: { lexical: true, dense: true },
-        search: { limit: 1, where },
+        searches: [{ limit: 1, where }],
         embed: { principal, requestId, signal, route: plan.embeddingRoute },
       },
       untimed,
