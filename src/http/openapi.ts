@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { limitsSchema } from '../config/limits-schema.ts';
 import { priceSchema, providerSchema } from '../config/provider-schema.ts';
 import { detailedRouteSchema, targetPolicySchema } from '../config/route-schema.ts';
-import { indexRequestSchema, indexResponseSchema } from './contract/documents.ts';
+import { amendRequestSchema, indexRequestSchema, indexResponseSchema } from './contract/documents.ts';
 import {
   searchRequestSchema,
   searchResponseSchema,
@@ -274,6 +274,13 @@ const OPERATIONS: readonly Operation[] = [
     path: '/v1/collections/{collection}/documents/{id}',
     tag: 'Documents',
     summary: 'One document with its text',
+  },
+  {
+    method: 'patch',
+    path: '/v1/collections/{collection}/documents/{id}',
+    tag: 'Documents',
+    summary: 'Change who may find a document, or its metadata; its text stays as it is',
+    body: amendRequestSchema,
   },
   {
     method: 'delete',
