@@ -6,7 +6,7 @@ let stage: AdminStage;
 const GATE = 'The gate of the harbour opens at six. The gate closes at nine in the evening.';
 
 beforeAll(async () => {
-  stage = await startAdminStage();
+  stage = await startAdminStage({ routes: { fast: ['up/gpt-4o-mini'], judge: ['up/gpt-4o-mini'] } });
   const sections = Array.from(
     { length: 6 },
     (_, i) => `## Berth ${i}\n\n${`Berth ${i} takes the ferry of pier ${i}. `.repeat(40)}`,
@@ -113,4 +113,26 @@ describe('POST /v1/search/why-not', () => {
     const body = { collection: 'harbour', query: 'gate', document_id: 'gate' };
     expect((await stage.ask('POST', '/v1/search/why-not', body, secret)).status).toBe(403);
   });
+});
+
+test('a collection chooses a model that reranks; where it fails the order of the legs stands, and that is told', async () => {
+  const collection = 'judged';
+  const documents = ['a', 'b', 'c'].map((id, i) => ({ id, content: `${'gate '.repeat(3 - i)} and pier ${id}` }));
+  expect((await stage.ask('POST', '/v1/index', { collection_name: collection, documents })).status).toBe(200);
+  const settings = { retrieval: { reranker: { kind: 'cross-encoder', route: 'judge' }, top_k: 3 } };
+  expect((await stage.ask('PATCH', `/v1/collections/${collection}`, { settings })).status).toBe(200);
+
+  const asked = stage.upstream.requests.length;
+  const judged = await search({ collection, query: 'gate', explain: true });
+  expect(stage.upstream.requests.slice(asked).map(({ path }) => path)).toEqual(['/v1/rerank']);
+  const kinds = hitsOf(judged).map(({ explain }) => (isJsonObject(explain) ? explain['rerank'] : undefined));
+  expect(kinds).toMatchObject([{ kind: 'cross-encoder' }, { kind: 'cross-encoder' }, { kind: 'cross-encoder' }]);
+  expect(judged.json['degraded']).toBeUndefined();
+
+  stage.upstream.onModel('gpt-4o-mini', { fail: { status: 503 } });
+  const degraded = await search({ collection, query: 'gate at the pier', explain: true });
+  expect(degraded.status).toBe(200);
+  expect(hitsOf(degraded)).toHaveLength(3);
+  expect(hitsOf(degraded)[0]?.['explain']).not.toHaveProperty('rerank');
+  expect(String(degraded.json['degraded'])).toStartWith('upstream_');
 });
