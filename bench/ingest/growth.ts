@@ -2,13 +2,14 @@
  * What a collection costs as it grows: time to index, memory, disk, and what a hybrid query takes, in the server as a
  * user runs it, over HTTP.
  */
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSekishoProcess } from '../../test/support/start-server.ts';
 import { bulkCorpus, bulkQuestions } from '../retrieval/bulk.ts';
 import { bulkTexts, hasData } from '../retrieval/sets.ts';
+import { bytesUnder } from './bytes-under.ts';
 import { cpuMs, memoryMegabytes, peakMegabytes } from './process-figures.ts';
 
 const SECTIONS = 10;
@@ -17,7 +18,7 @@ const REQUESTS_AT_ONCE = 2;
 const WARM_UP = 200;
 const QUESTIONS = 500;
 /** The server counts as settled when it has used so little of a processor for so long; large tables rest longer. */
-const QUIET = { share: 0.05, ms: 5_000, msPerChunk: 0.1, mostMs: 900_000 };
+const QUIET = { share: 0.05, ms: 10_000, msPerChunk: 0.2, mostMs: 900_000 };
 
 const COLLECTION = 'growth';
 type Server = Awaited<ReturnType<typeof startSekishoProcess>>;
@@ -141,15 +142,6 @@ async function post(server: Server, path: string, body: string): Promise<{ chunk
   const told = (await response.json()) as { chunks?: number; failed?: unknown[] };
   if (!response.ok) throw new Error(JSON.stringify(told).slice(0, 500));
   return told;
-}
-
-function bytesUnder(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce(
-      (sum, entry) => sum + (statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0),
-      0,
-    );
 }
 
 await main();

@@ -10,7 +10,7 @@ import { structure } from './structure.ts';
 
 /** The measures that a chunker may have; both ends included. */
 const TOKENS = { least: 16, most: 8_192 };
-const SENTENCES = { least: 1, most: 10 };
+const SENTENCES = { least: 1, most: 20 };
 const PERCENTILE = { least: 50, most: 99 };
 
 /** The chunker that the settings name. @throws SekishoError invalid_request where a measure is out of its bounds. */

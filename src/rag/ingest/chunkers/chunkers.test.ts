@@ -47,6 +47,7 @@ const text = fc
         '\n```\ncode();\n\nmore();\n```\n',
         '🚧'.repeat(900),
         '👩‍👩‍👧‍👦'.repeat(40),
+        '👩\u200d'.repeat(300),
         'e\u0301'.repeat(700),
         `a${'\u0301'.repeat(300)}`,
         'x'.repeat(3_000),
