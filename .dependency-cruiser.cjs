@@ -95,7 +95,7 @@ module.exports = {
     {
       name: 'providers-by-name-in-app-only',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(app\\.ts|providers/|cli/doctor\\.ts)|\\.test\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(app\\.ts|providers/|cli/(doctor|models)\\.ts)|\\.test\\.ts$' },
       to: { path: '^src/providers/' },
     },
     {
