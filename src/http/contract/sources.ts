@@ -1,25 +1,13 @@
 import { z } from 'zod';
+import { accessSchema } from './documents.ts';
+import { accessName } from './keys.ts';
 import { sourceCredentialsSchema, sourceSettingsSchema } from '../../rag/sources/source-settings.ts';
 import { REMOVAL_POLICIES } from '../../rag/sources/source.ts';
 
-/** Names are shown in tables and terminals: one line, nothing that a terminal acts on. */
-const oneLine = z
-  .string()
-  .trim()
-  .min(1)
-  .max(100)
-  .regex(/^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]*$/u, 'must be one line of visible characters');
-const names = z.array(z.string().min(1).max(200)).max(100);
-const access = z
-  .strictObject({
-    roles: names.optional(),
-    groups: names.optional(),
-    attributes: z.record(z.string().min(1).max(100), names).optional(),
-  })
-  .describe('Who may find its documents; null: every caller who may use the collection.');
+const access = accessSchema.describe('Who may find its documents; null: what each document itself says.');
 
 const fields = {
-  name: oneLine,
+  name: accessName,
   access: access.nullable(),
   schedule: z
     .string()

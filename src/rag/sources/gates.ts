@@ -26,6 +26,7 @@ interface Changed {
   stamp: string | null;
   hash: string;
   before: readonly string[];
+  isReshaped: boolean;
 }
 
 export interface Gates {
@@ -143,7 +144,11 @@ export function createGates(deps: RunSourceDeps, work: GateWork): Gates {
           const stamp = upstream === undefined ? null : shape + upstream;
           const hash = shape + createHash('sha256').update(`${item.name}\0`).update(item.bytes).digest('hex');
           if (safe.has(key) && known.get(key)?.hash === hash) still.push({ key, stamp });
-          else batch.push({ key, item, stamp, hash, before: known.get(key)?.documents ?? [] });
+          else {
+            const had = known.get(key);
+            const isReshaped = had?.hash !== undefined && had.hash !== null && !had.hash.startsWith(shape);
+            batch.push({ key, item, stamp, hash, before: had?.documents ?? [], isReshaped });
+          }
         }
       }
       await items.keep(source, runId, still);

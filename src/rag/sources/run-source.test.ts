@@ -136,6 +136,24 @@ test('one that was set to be open to some is written again when that changes', a
   const changed = await stage.sources.change(DEFAULT_TENANT, source.id, { access: { groups: ['board'] } });
   expect(changed.nextRunMs).not.toBeNull();
   expect(figures(await stage.run(source))).toEqual(['done', counts(1, 1, 0), true, []]);
+  const access = async () => (await stage?.documents.get(PLACE, `${source.id}/a.md`))?.access;
+  expect(await access()).toEqual({ groups: ['board'] });
+  expect(figures(await stage.run(source))).toEqual(['done', counts(1, 0, 1), true, []]);
+  await stage.sources.change(DEFAULT_TENANT, source.id, { access: null });
+  await stage.run(source);
+  expect(await access()).toBeNull();
+});
+
+test('what was said of one document stays with it', async () => {
+  stage = await openSourceStage();
+  stage.write('a.md', 'An apple is red.');
+  const source = await stage.create({ kind: 'folder', path: stage.inbox });
+  await stage.run(source);
+  const id = `${source.id}/a.md`;
+  await stage.startIngest().send([{ id, content: 'An apple is red.', access: { groups: ['board'] } }]);
+  stage.write('a.md', 'An apple is green.');
+  expect((await stage.run(source)).changed).toBe(1);
+  expect((await stage.documents.get(PLACE, id))?.access).toEqual({ groups: ['board'] });
 });
 
 test('links out of the folder are passed over, also as folders', async () => {

@@ -20,7 +20,7 @@ export interface Source {
   collection: CollectionName;
   settings: SourceSettings;
   hasCredentials: boolean;
-  /** Who may find its documents; null: every caller who may use the collection. */
+  /** Who may find its documents; null: what each document itself says. */
   access: DocumentAccess | null;
   /** A cron expression of five fields; null: runs are asked for. */
   schedule: string | null;

@@ -14,6 +14,8 @@ import type { Source } from './source.ts';
 export interface ItemToWrite {
   key: string;
   item: FetchedItem;
+  /** It was written when the source was open to others than now. */
+  isReshaped?: boolean;
 }
 
 export interface WrittenItem {
@@ -77,7 +79,12 @@ export async function writeItems(
           const id = `${documentIdOf(source, from.key)}${(document.id ?? '').slice(from.name.length)}`;
           keyOfDocument.set(id, from.key);
           written.get(from.key)?.documents.push(id);
-          return { ...document, id, metadata: { ...document.metadata, ...originOf(source, from) }, ...opened(source) };
+          return {
+            ...document,
+            id,
+            metadata: { ...document.metadata, ...originOf(source, from) },
+            ...opened(source, from),
+          };
         });
         await work.onBegin([...written.values()].filter((each) => each.documents.length > 0));
         return deps.ingest.index({ ...request, documents });
@@ -118,6 +125,13 @@ function originOf(source: Pick<Source, 'id'>, { key, item }: ItemToWrite) {
   };
 }
 
-function opened({ access }: { access: DocumentAccess | null }): { access?: DocumentAccess } {
-  return access === null ? {} : { access };
+/**
+ * A source that says nothing of access leaves to a document what was said of it; only where the source itself had
+ * closed it, it opens it again.
+ */
+function opened(
+  { access }: Pick<Source, 'access'>,
+  { isReshaped = false }: ItemToWrite,
+): { access?: DocumentAccess | null } {
+  return access === null && !isReshaped ? {} : { access };
 }
