@@ -3,6 +3,7 @@ import type { Environment } from '../config/env.ts';
 import { askCommand } from './ask.ts';
 import { cacheCommand } from './cache.ts';
 import { checkConfig } from './check-config.ts';
+import { collectionsCommand } from './collections.ts';
 import { OPTIONS, type Command, type CommandOptions } from './command.ts';
 import { doctor } from './doctor.ts';
 import { evaluateCommand } from './evaluate.ts';
@@ -30,6 +31,7 @@ const COMMANDS: Record<string, Command> = {
   limits: settingsCommand('limits'),
   prices: settingsCommand('prices'),
   cache: cacheCommand,
+  collections: collectionsCommand,
   models: modelsCommand,
   evaluate: evaluateCommand,
   usage: usageCommand,
@@ -59,6 +61,8 @@ const HELP = `sekisho — the production backend of an LLM application in one pr
   sekisho targets list|set|remove|health|reset   concurrency, switching off, state of the breakers
   sekisho limits list|set|remove     set team/search '{"requests_per_minute": 60}'
   sekisho prices list|set|remove     set openai/my-model '{"input_per_million": 1, "output_per_million": 2}'
+  sekisho collections list|show|create|set|copy|rename|delete   set NAME '{"retrieval": {"top_k": 8}}' | --file FILE
+  sekisho collections rebuild|cancel|swap|rollback NAME         its index: anew, give up, make live (force), back
   sekisho cache stats|clear          [--route NAME | --tag TAG | --document ID | --pattern GLOB]
   sekisho evaluate COLLECTION        how well it finds what its golden set names  [--file CASES.jsonl] [--k 10]
   sekisho evaluate tune|draft COLLECTION  look for better settings; draft cases with a model

@@ -1,3 +1,10 @@
+import {
+  changeCollectionSchema,
+  collectionSchema,
+  copyCollectionSchema,
+  createCollectionSchema,
+  swapSchema,
+} from './contract/collections.ts';
 import { z } from 'zod';
 import { limitsSchema } from '../config/limits-schema.ts';
 import { priceSchema, providerSchema } from '../config/provider-schema.ts';
@@ -29,6 +36,7 @@ import {
   rerankResponseSchema,
   responsesRequestSchema,
 } from './contract/models.ts';
+import { JOB_OPERATIONS } from './job-operations.ts';
 import { isIdempotentPath } from './middleware/idempotency.ts';
 import { EVALUATION_OPERATIONS } from './evaluation-operations.ts';
 import type { Operation } from './operation.ts';
@@ -255,7 +263,72 @@ const OPERATIONS: readonly Operation[] = [
     media: 'multipart',
     answer: indexResponseSchema,
   },
+  ...JOB_OPERATIONS,
   { method: 'get', path: '/v1/collections', tag: 'Documents', summary: 'Collections with their counts' },
+  {
+    method: 'post',
+    path: '/v1/collections',
+    tag: 'Documents',
+    summary: 'Make a collection with settings',
+    body: createCollectionSchema,
+    answer: collectionSchema,
+    status: 201,
+  },
+  {
+    method: 'get',
+    path: '/v1/collections/{collection}',
+    tag: 'Documents',
+    summary: 'One collection: settings, statistics, its indexes and how far they are',
+    answer: collectionSchema,
+  },
+  {
+    method: 'patch',
+    path: '/v1/collections/{collection}',
+    tag: 'Documents',
+    summary: 'Change settings, or the name; a change of settings.index builds an index beside the live one',
+    body: changeCollectionSchema,
+    answer: collectionSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/collections/{collection}/copy',
+    tag: 'Documents',
+    summary: 'Copy documents and settings into a new collection, which is indexed after the answer',
+    body: copyCollectionSchema,
+    answer: collectionSchema,
+    status: 202,
+  },
+  {
+    method: 'post',
+    path: '/v1/collections/{collection}/rebuild',
+    tag: 'Documents',
+    summary: 'Build the index anew beside the live one, or go on with one that failed',
+    answer: collectionSchema,
+    status: 202,
+  },
+  {
+    method: 'delete',
+    path: '/v1/collections/{collection}/shadow',
+    tag: 'Documents',
+    summary: 'Give up the index that is being built',
+    answer: collectionSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/collections/{collection}/swap',
+    tag: 'Documents',
+    summary: 'Make the index live that waits',
+    body: swapSchema,
+    answer: collectionSchema,
+  },
+  {
+    method: 'post',
+    path: '/v1/collections/{collection}/rollback',
+    tag: 'Documents',
+    summary: 'Bring the index before up to date and make it live again',
+    answer: collectionSchema,
+    status: 202,
+  },
   {
     method: 'delete',
     path: '/v1/collections/{collection}',
