@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import type { ChunkIndex } from '../../src/ports/chunk-index.ts';
 import type { Database } from '../../src/ports/database.ts';
+import { indexRefOf } from '../../src/rag/collections.ts';
 import type { NewDocument } from '../../src/rag/ingest/accept-document.ts';
 import { SekishoError } from '../../src/spec/errors.ts';
 import { openStage, PLACE, type Stage } from '../support/ingest-stage.ts';
@@ -88,6 +89,54 @@ test.each(['before', 'after'] satisfies Moment[])(
       if (outcome === 'done') {
         // Collection, two acceptances, two or three commits with their publications, a deletion in three steps.
         expect(failing.calls()).toBeGreaterThanOrEqual(11);
+        return;
+      }
+    }
+  },
+  60_000,
+);
+
+const ANOTHER = { chunker: { kind: 'recursive', targetTokens: 20, maxTokens: 40 }, embeddingRoute: 'toy' } as const;
+
+test.each(['before', 'after'] satisfies Moment[])(
+  'faults 16: whichever writing call of a shadow build and its swap fails, %s its effect, a restart ends it',
+  async (moment) => {
+    for (let nth = 1; ; nth++) {
+      const stage = await openStage();
+      await stage.startIngest().send([1, 2, 3].map((number) => documentOf(number, 'first')));
+      const failing = failingAt(nth, moment);
+      const broken = stage.startIngest(failing);
+      const outcome = await broken.versions.rebuild(PLACE, ANOTHER).then(
+        () => broken.versions.settled(PLACE),
+        (error: unknown) => expect(error).toMatchObject({ code: 'storage_unavailable' }),
+      );
+      expect(outcome).toBeUndefined();
+      // Whichever index is live, every document is found in it.
+      for (const number of [1, 2, 3]) expect(await stage.find(`traveller${number}`)).not.toEqual([]);
+
+      const restarted = stage.startIngest();
+      await restarted.ingest.resume(new AbortController().signal);
+      await restarted.versions.resume(new AbortController().signal);
+      const collection = await restarted.collections.require(PLACE.tenantId, PLACE.collection);
+      // What was never begun is begun again by whoever asked for it.
+      if (collection.version === 1) {
+        await restarted.versions.rebuild(PLACE, ANOTHER);
+        await restarted.versions.settled(PLACE);
+      }
+      restarted.collections.refresh(PLACE.tenantId, PLACE.collection);
+      const swapped = await restarted.collections.require(PLACE.tenantId, PLACE.collection);
+      const { live, shadow, previous } = await restarted.versions.status(swapped);
+      expect({ chunker: swapped.settings.index.chunker, shadow, previous: previous?.version }).toEqual({
+        chunker: ANOTHER.chunker,
+        shadow: undefined,
+        previous: 1,
+      });
+      expect(await stage.index.count(indexRefOf(swapped))).toBe(live.chunks);
+      expect(await restarted.ingest.check(PLACE)).toEqual({ orphans: [], missing: [] });
+      await stage.close();
+      if (nth > failing.calls()) {
+        // Entered, filled, noted, swapped.
+        expect(failing.calls()).toBeGreaterThanOrEqual(4);
         return;
       }
     }

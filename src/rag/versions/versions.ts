@@ -136,8 +136,8 @@ export function createVersions(deps: VersionsDeps): Versions {
   async function work(place: Place, begun: IndexVersion, force: SwapForce, signal: AbortSignal): Promise<void> {
     const number = begun.version;
     const principal = processPrincipal(place.tenantId);
-    let fresh =
-      begun.state === 'building' && (await versions.held(await requireCollection(place), number)).documents === 0;
+    // Books alone do not tell: a commit of the index may have come to pass without its entry.
+    let fresh = (await index.count(indexRefOf(await requireCollection(place), number))) === 0;
     for (let pass = 0; pass < PASSES; pass++) {
       const collection = await requireCollection(place);
       const inTurn = <T>(turn: () => Promise<T>): Promise<T> => deps.inTurn(place, turn);
