@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { JsonObject } from '../lib/json.ts';
 import type { FinishReason, Message, StreamPart } from '../spec/chat.ts';
 import type { Citation } from '../spec/citation.ts';
+import type { RetrievalSettings } from '../spec/collection.ts';
 import type { Hit } from '../spec/document.ts';
 import type { CollectionName, RequestId, TenantId } from '../spec/ids.ts';
 import type { Micros } from '../spec/money.ts';
@@ -30,6 +31,9 @@ export interface Question {
   history: readonly Message[];
   /** Passages to answer from, 1 to 100; absent: as many as the collection hands on. */
   topK?: number;
+  /** In place of what the collection says of its legs and its reranker. */
+  mode?: RetrievalSettings['mode'];
+  rerank?: 'off';
   filters?: JsonObject;
   signal: AbortSignal;
   /** Whether the model's answer is to come in pieces. */

@@ -136,3 +136,22 @@ test('a collection chooses a model that reranks; where it fails the order of the
   expect(hitsOf(degraded)[0]?.['explain']).not.toHaveProperty('rerank');
   expect(String(degraded.json['degraded'])).toStartWith('upstream_');
 });
+
+test('a question chooses its legs too, and is not given what was answered from others', async () => {
+  const query = async (body: object): Promise<Told> =>
+    stage.ask('POST', '/v1/query', {
+      collection: 'harbour',
+      query: 'When does the gate open?',
+      explain: true,
+      ...body,
+    });
+  const legsOf = ({ json }: Told): string[] => {
+    const explain = json['explain'];
+    const hits = isJsonObject(explain) && Array.isArray(explain['hits']) ? explain['hits'].filter(isJsonObject) : [];
+    return ['lexical', 'dense'].filter((leg) => hits.some((hit) => leg in hit));
+  };
+  expect(legsOf(await query({}))).toEqual(['lexical', 'dense']);
+  expect(legsOf(await query({ mode: 'lexical', rerank: 'off' }))).toEqual(['lexical']);
+  expect(legsOf(await query({ mode: 'dense' }))).toEqual(['dense']);
+  expect((await query({ mode: 'sparse' })).status).toBe(400);
+});

@@ -22,6 +22,10 @@ export const queryRequestSchema = z.object({
     .default([]),
   filters: filtersSchema.optional(),
   as: actingAsSchema.optional(),
+  /** The legs that are searched; the ones of the collection where absent. */
+  mode: z.enum(['hybrid', 'lexical', 'dense']).optional(),
+  /** The order of the legs stands. */
+  rerank: z.literal('off').optional(),
   stream: z.boolean().default(false),
   explain: z.boolean().default(false),
 });

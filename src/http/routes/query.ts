@@ -39,6 +39,8 @@ export function queryRoutes({ answerQuestion }: QueryRouteDeps): Hono<HttpEnv> {
       question: request.query,
       history: request.history.map(({ role, content }) => ({ role, parts: [{ type: 'text', text: content }] })),
       ...(request.top_k !== undefined && { topK: request.top_k }),
+      ...(request.mode !== undefined && { mode: request.mode }),
+      ...(request.rerank !== undefined && { rerank: request.rerank }),
       signal,
       stream: request.stream,
       ...(request.filters !== undefined && { filters: request.filters as JsonObject }),

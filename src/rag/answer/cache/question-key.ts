@@ -21,6 +21,7 @@ export function questionKey(
     question: question.question.normalize('NFC'),
     history: question.history,
     topK: question.topK ?? retrieval.topK,
+    searched: [question.mode ?? retrieval.mode, question.rerank ?? null],
     filters: question.filters ?? {},
     rights: rightsKey(principal),
     // A collection that was deleted and made again is another one.
