@@ -1,7 +1,7 @@
 import type { ModelGateway } from '../../gateway/model-call.ts';
 import type { ChunkIndex, ChunkRow, IndexRef } from '../../ports/chunk-index.ts';
 import type { TextAnalyser } from '../../ports/text-analyser.ts';
-import { defaultCollectionSettings, type ChunkerSettings } from '../../spec/collection.ts';
+import type { ChunkerSettings } from '../../spec/collection.ts';
 import { SekishoError, toSekishoError, type ErrorCode } from '../../spec/errors.ts';
 import type { DocumentId, RequestId } from '../../spec/ids.ts';
 import type { Principal } from '../../spec/principal.ts';
@@ -28,8 +28,7 @@ export interface IndexWork {
   place: Place;
   ref: IndexRef;
   embeddingRoute: string;
-  /** The default one where not stated. */
-  chunker?: ChunkerSettings;
+  chunker: ChunkerSettings;
   documents: readonly PendingDocument[];
   /** None of the documents has ever been in the index. */
   fresh: boolean;
@@ -154,8 +153,7 @@ export function createIndexDocuments(deps: IndexDocumentsDeps): (work: IndexWork
   }
 
   return async (work) => {
-    const { place, documents } = work;
-    const chunker = work.chunker ?? defaultCollectionSettings(work.embeddingRoute).index.chunker;
+    const { place, documents, chunker } = work;
     const outcome: IndexOutcome = { indexed: 0, chunks: 0, failed: [], stopped: false };
     let stop: SekishoError | undefined;
     let done = 0;
