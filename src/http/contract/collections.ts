@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { promptTemplateProblem } from '../../rag/answer/prompt-template.ts';
 import { collectionName } from './documents.ts';
 
 const tokens = z.int().min(16).max(8_192);
@@ -62,7 +63,14 @@ const retrievalSchema = z.strictObject({
 
 const answerSchema = z.strictObject({
   route: route.nullable(),
-  prompt: z.string().min(1).max(20_000).nullable(),
+  prompt: z
+    .string()
+    .max(8_000)
+    .superRefine((template, context) => {
+      const message = promptTemplateProblem(template);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    })
+    .nullable(),
   passage_tokens: z.int().min(200).max(200_000),
   verify: z.enum(['flag', 'withhold', 'off']),
   judge_route: route.nullable(),

@@ -18,7 +18,7 @@ export interface PromptView {
 
 const WORDS = new Set(['collection', 'language', 'date', 'passages']);
 const SECTIONS = new Set(['english', 'japanese']);
-export const LONGEST_TEMPLATE = 8_000;
+const LONGEST_TEMPLATE = 8_000;
 const DEEPEST = 4;
 const MOST_TAGS = 200;
 
@@ -27,7 +27,7 @@ const MOST_TAGS = 200;
  * @throws SekishoError invalid_request where it is too large, nested too deeply, or names what there is not.
  */
 export function checkPromptTemplate(template: string): void {
-  const problem = problemOf(template);
+  const problem = promptTemplateProblem(template);
   if (problem === undefined) return;
   throw new SekishoError('invalid_request', {
     values: { problem: `answer.prompt: ${problem}` },
@@ -46,7 +46,8 @@ export function placesPassages(template: string): boolean {
   return /\{\{[{&]?\s*passages\s*\}\}/.test(template);
 }
 
-function problemOf(template: string): string | undefined {
+/** What is wrong with a template; undefined where nothing is. */
+export function promptTemplateProblem(template: string): string | undefined {
   if (template.trim() === '') return 'it is empty';
   if (template.length > LONGEST_TEMPLATE) return `it is longer than ${LONGEST_TEMPLATE} characters`;
   let tokens: unknown;
