@@ -70,7 +70,8 @@ export function readQuestion(text: string): Question {
     KINDS.find(([, pattern]) => pattern.test(plain))?.[0] ?? (defined === undefined ? 'other' : 'definition');
   const bare = plain.replace(ENGLISH_ASKING, ' ').replace(JAPANESE_ASKING, ' ');
   // What is done ("back up") is named by one word (a backup).
-  const joined = [...bare.matchAll(/\b(\p{L}{2,}) (up|down|in|out|off)\b/giu)].map(([, verb, way]) => ` ${verb}${way}`);
+  const joined =
+    kind === 'how' ? [...bare.matchAll(/\b(\p{L}{2,}) (up|down)\b/giu)].map(([, verb, way]) => ` ${verb}${way}`) : [];
   const topic = bare + joined.join('');
   const counters = [...plain.matchAll(/何([^\s\u3041-\u3096?？、。]{1,3})/g)].flatMap((match) => match[1] ?? []);
   const exact = [...plain.matchAll(EXACT)].map(([found]) => found.toLowerCase());
