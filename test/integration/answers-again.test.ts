@@ -142,6 +142,18 @@ describe('documents take along exactly the answers that used them', () => {
     expect(JSON.stringify(again.json)).not.toContain('closes at nine');
   });
 
+  test('K7: a document that is opened to others, and to nobody who asks, is in no answer any more', async () => {
+    const asMember = { key: member };
+    expect((await ask(OF_HARBOUR, {}, asMember)).json['answered']).toBe(true);
+    expect((await ask(OF_HARBOUR, {}, asMember)).cache).toBe('hit');
+    await index([{ ...HARBOUR, access: { groups: ['port'] } }]);
+    const closed = await ask(OF_HARBOUR, {}, asMember);
+    expect(closed.cache).toBe('miss');
+    expect(JSON.stringify(closed.json)).not.toContain('closes at nine');
+    await index([{ ...HARBOUR, access: { roles: ['member'] } }]);
+    expect((await ask(OF_HARBOUR, {}, asMember)).json['answered']).toBe(true);
+  });
+
   test('K7: a document that is sent again as it was changes nothing', async () => {
     await twice();
     await index([HARBOUR, BRIDGE]);

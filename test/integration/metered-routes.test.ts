@@ -100,8 +100,9 @@ const REACHING: Record<string, (JsonObject | (() => object))[]> = {
   'post /v1/summarize': [{ model: 'fast', text: 'The gate opens at six. It closes at nine. Nobody waits.' }],
   'post /v1/embed': [{ model: 'embed', input: 'a gate' }],
   'post /v1/query': [
-    { collection: 'town', query: 'When does the gate close?' },
-    { collection: 'town', query: 'When does the gate open?', stream: true },
+    // An answer that is given again reaches no upstream.
+    () => ({ collection: 'town', query: `When does gate ${++texts} close?` }),
+    () => ({ collection: 'town', query: `When does gate ${++texts} open?`, stream: true }),
   ],
   'post /v1/search': [() => ({ collection: 'town', query: `gate ${++texts}` })],
   'post /v1/search/why-not': [() => ({ collection: 'town', query: `gate ${++texts}`, document_id: 'gate.md' })],
