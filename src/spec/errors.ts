@@ -131,8 +131,8 @@ export const ERRORS = {
     status: 409,
     fault: 'caller',
     retryable: false,
-    en: 'The collection "{collection}" was built with {have}, not with {want}. Index it into a new collection.',
-    ja: 'コレクション「{collection}」は {have} で作られており、{want} とは混ぜられません。新しいコレクションに登録してください。',
+    en: 'The index of the collection "{collection}" was made with {have}, not with {want}, and the one that is to replace it is not live. GET /v1/collections/{collection} tells why.',
+    ja: 'コレクション「{collection}」の索引は {have} で作られており、{want} とは混ぜられません。置き換える索引はまだ有効になっていません。理由は GET /v1/collections/{collection} で確認できます。',
   },
   conflict: {
     status: 409,
