@@ -35,6 +35,8 @@ beforeAll(async () => {
   });
   ledger = openLedger(server.dataFolder);
   await send('post', '/v1/index', { collection_name: 'town', documents: [DOCUMENT] });
+  const cases = [{ question: 'Which hour is the gate shut?', relevant: [{ document: DOCUMENT.id }] }];
+  await send('post', '/v1/collections/town/golden-set', { cases });
 });
 afterAll(async () => {
   ledger.close();
@@ -110,8 +112,32 @@ const REACHING: Record<string, (JsonObject | (() => object))[]> = {
   'post /v1/collections/{collection}/files': [files],
 };
 
-/** Addresses that ask no upstream for an answer. */
+/** Addresses that are answered at once; the job that they begin reaches an upstream. */
+const LATER: Record<string, () => object> = {
+  'post /v1/query_async': () => ({ collection: 'town', query: `When does the gate open in year ${++texts}?` }),
+  'post /v1/batch_index': documents,
+  'post /v1/collections/{collection}/evaluations': () => ({}),
+  'post /v1/collections/{collection}/golden-set/draft': () => ({ cases: 1 }),
+  'post /v1/collections/{collection}/copy': () => ({ name: `town-${++texts}` }),
+  'post /v1/collections/{collection}/rebuild': () => ({}),
+};
+
+/** Addresses that ask no upstream for an answer, or only in jobs that go the way of those above. */
 const APART = [
+  'post /v1/collections',
+  'get /v1/collections/{collection}',
+  'patch /v1/collections/{collection}',
+  'delete /v1/collections/{collection}/shadow',
+  'post /v1/collections/{collection}/swap',
+  'post /v1/collections/{collection}/rollback',
+  'patch /v1/collections/{collection}/documents/{id}',
+  'get /v1/collections/{collection}/golden-set',
+  'post /v1/collections/{collection}/golden-set',
+  'delete /v1/collections/{collection}/golden-set',
+  'delete /v1/collections/{collection}/golden-set/{id}',
+  'get /v1/collections/{collection}/evaluations',
+  'get /v1/collections/{collection}/evaluations/{id}',
+  'post /v1/collections/{collection}/tune',
   'get /v1/models',
   'get /v1/models/{id}',
   'get /v1/collections',
@@ -131,7 +157,7 @@ const APART = [
   'get /sekisho.schema.json',
 ];
 /** The same, of administration; the test of a connection reads a list, which no vendor bills. */
-const ADMINISTRATION = /^\w+ \/v1\/(providers|routes|targets|limits|prices|cache|keys)(\/|$)/;
+const ADMINISTRATION = /^\w+ \/v1\/(providers|routes|targets|limits|prices|cache|keys|sources|tasks|task_status)(\/|$)/;
 
 test('C3: every address that the server describes is judged here: it reaches an upstream, or it does not', async () => {
   const document = parseJson(await (await send('get', '/openapi.json')).text());
@@ -140,7 +166,7 @@ test('C3: every address that the server describes is judged here: it reaches an 
     isJsonObject(verbs) ? Object.keys(verbs).map((verb) => `${verb} ${path}`) : [],
   );
   expect(described.length).toBeGreaterThan(25);
-  const judged = new Set([...Object.keys(REACHING), ...APART]);
+  const judged = new Set([...Object.keys(REACHING), ...Object.keys(LATER), ...APART]);
   expect(described.filter((each) => !judged.has(each) && !ADMINISTRATION.test(each))).toEqual([]);
 });
 
@@ -169,6 +195,16 @@ test.each(cases)('C3: $address (#$index) leaves a row for each call of an upstre
   expect(rows.every((row) => row.outcome === 'ok')).toBe(true);
   // To count tokens is free of charge, and uses none.
   if (!path.endsWith('count_tokens')) expect(rows.every((row) => row.input_tokens > 0)).toBe(true);
+});
+
+test.each(Object.keys(LATER))('C3: the job of %s leaves a row for each call of an upstream', async (address) => {
+  const [method = '', path = ''] = address.replace('{collection}', 'town').split(' ');
+  const before = ledger.rows().length;
+  const response = await send(method, path, LATER[address]?.());
+  expect(response.status).toBe(202);
+  await eventually('the upstream is reached', () => upstream.requests.length > 0);
+  const rows = await rowsSince(before);
+  expect(rows.every(({ outcome }) => outcome === 'ok')).toBe(true);
 });
 
 test.each(cases)('C3: $address (#$index) leaves a row where the upstream fails, too', async ({ address, body }) => {
