@@ -1,15 +1,8 @@
-import {
-  changeCollectionSchema,
-  collectionSchema,
-  copyCollectionSchema,
-  createCollectionSchema,
-  swapSchema,
-} from './contract/collections.ts';
 import { z } from 'zod';
 import { limitsSchema } from '../config/limits-schema.ts';
 import { priceSchema, providerSchema } from '../config/provider-schema.ts';
 import { detailedRouteSchema, targetPolicySchema } from '../config/route-schema.ts';
-import { amendRequestSchema, indexRequestSchema, indexResponseSchema } from './contract/documents.ts';
+import { indexRequestSchema, indexResponseSchema } from './contract/documents.ts';
 import {
   searchRequestSchema,
   searchResponseSchema,
@@ -37,6 +30,7 @@ import {
   responsesRequestSchema,
 } from './contract/models.ts';
 import { JOB_OPERATIONS } from './job-operations.ts';
+import { DOCUMENT_OPERATIONS } from './document-operations.ts';
 import { isIdempotentPath } from './middleware/idempotency.ts';
 import { EVALUATION_OPERATIONS } from './evaluation-operations.ts';
 import type { Operation } from './operation.ts';
@@ -51,8 +45,6 @@ import {
   summarizeRequestSchema,
   summarizeResponseSchema,
 } from './contract/tasks.ts';
-
-const id = z.object({ id: z.string(), deleted: z.literal(true) });
 
 /** What callers may send along with a call that is paid, and what tells them that it was answered before. */
 const IDEMPOTENCY_KEY = {
@@ -264,104 +256,7 @@ const OPERATIONS: readonly Operation[] = [
     answer: indexResponseSchema,
   },
   ...JOB_OPERATIONS,
-  { method: 'get', path: '/v1/collections', tag: 'Documents', summary: 'Collections with their counts' },
-  {
-    method: 'post',
-    path: '/v1/collections',
-    tag: 'Documents',
-    summary: 'Make a collection with settings',
-    body: createCollectionSchema,
-    answer: collectionSchema,
-    status: 201,
-  },
-  {
-    method: 'get',
-    path: '/v1/collections/{collection}',
-    tag: 'Documents',
-    summary: 'One collection: settings, statistics, its indexes and how far they are',
-    answer: collectionSchema,
-  },
-  {
-    method: 'patch',
-    path: '/v1/collections/{collection}',
-    tag: 'Documents',
-    summary: 'Change settings, or the name; a change of settings.index builds an index beside the live one',
-    body: changeCollectionSchema,
-    answer: collectionSchema,
-  },
-  {
-    method: 'post',
-    path: '/v1/collections/{collection}/copy',
-    tag: 'Documents',
-    summary: 'Copy documents and settings into a new collection, which is indexed after the answer',
-    body: copyCollectionSchema,
-    answer: collectionSchema,
-    status: 202,
-  },
-  {
-    method: 'post',
-    path: '/v1/collections/{collection}/rebuild',
-    tag: 'Documents',
-    summary: 'Build the index anew beside the live one, or go on with one that failed',
-    answer: collectionSchema,
-    status: 202,
-  },
-  {
-    method: 'delete',
-    path: '/v1/collections/{collection}/shadow',
-    tag: 'Documents',
-    summary: 'Give up the index that is being built',
-    answer: collectionSchema,
-  },
-  {
-    method: 'post',
-    path: '/v1/collections/{collection}/swap',
-    tag: 'Documents',
-    summary: 'Make the index live that waits',
-    body: swapSchema,
-    answer: collectionSchema,
-  },
-  {
-    method: 'post',
-    path: '/v1/collections/{collection}/rollback',
-    tag: 'Documents',
-    summary: 'Bring the index before up to date and make it live again',
-    answer: collectionSchema,
-    status: 202,
-  },
-  {
-    method: 'delete',
-    path: '/v1/collections/{collection}',
-    tag: 'Documents',
-    summary: 'Delete a collection and everything in it',
-  },
-  {
-    method: 'get',
-    path: '/v1/collections/{collection}/documents',
-    tag: 'Documents',
-    summary: 'Documents of a collection',
-    query: z.object({ after: z.string().optional(), limit: z.int().min(1).max(1_000).default(100) }),
-  },
-  {
-    method: 'get',
-    path: '/v1/collections/{collection}/documents/{id}',
-    tag: 'Documents',
-    summary: 'One document with its text',
-  },
-  {
-    method: 'patch',
-    path: '/v1/collections/{collection}/documents/{id}',
-    tag: 'Documents',
-    summary: 'Change who may find a document, or its metadata; its text stays as it is',
-    body: amendRequestSchema,
-  },
-  {
-    method: 'delete',
-    path: '/v1/collections/{collection}/documents/{id}',
-    tag: 'Documents',
-    summary: 'Delete a document with everything made from it',
-    answer: id,
-  },
+  ...DOCUMENT_OPERATIONS,
   ...SOURCE_OPERATIONS,
   ...EVALUATION_OPERATIONS,
   {

@@ -1,9 +1,10 @@
 import type { Clock } from '../lib/clock.ts';
-import { isJsonObject, parseJson, type JsonObject } from '../lib/json.ts';
+import type { JsonObject } from '../lib/json.ts';
 import type { Database } from '../ports/database.ts';
 import type { DocumentAccess } from '../spec/document-access.ts';
 import type { CollectionName, DocumentId, TenantId } from '../spec/ids.ts';
 import { accessJson, accessOf } from './stored-access.ts';
+import { storedHeadings, storedObject } from './stored-json.ts';
 import type { LiveSpan, SpanRef } from './retrieve/retrieve.ts';
 
 /** A heading of a document: where it stands and how deep. */
@@ -289,8 +290,8 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
             id,
             title: row.pending_title ?? '',
             text: row.pending_text ?? '',
-            metadata: objectOf(row.pending_metadata),
-            headings: headingsOf(row.pending_headings),
+            metadata: storedObject(row.pending_metadata),
+            headings: storedHeadings(row.pending_headings),
             access: accessOf(row.pending_access),
             hash: row.pending_hash,
           },
@@ -386,8 +387,8 @@ export function createDocuments(options: { database: Database; clock: Clock }): 
             id: row.id,
             title: row.title ?? '',
             text: row.text ?? '',
-            metadata: objectOf(row.metadata),
-            headings: row.headings === null ? null : headingsOf(row.headings),
+            metadata: storedObject(row.metadata),
+            headings: row.headings === null ? null : storedHeadings(row.headings),
             access: accessOf(row.access),
             hash: row.content_hash,
           },
@@ -477,7 +478,7 @@ function spanOf(row: VersionsRow, span: SpanRef): LiveSpan | undefined {
   return {
     title: version.title ?? '',
     content: version.text.slice(span.start, span.end),
-    metadata: objectOf(version.metadata),
+    metadata: storedObject(version.metadata),
     access: accessOf(version.access),
   };
 }
@@ -488,27 +489,10 @@ function recordOf(row: Row, characters: number): DocumentRecord {
     title: row.title ?? row.pending_title ?? '',
     state: row.state,
     failure: row.failure,
-    metadata: objectOf(row.metadata ?? row.pending_metadata),
+    metadata: storedObject(row.metadata ?? row.pending_metadata),
     access: accessOf(row.content_hash === null ? row.pending_access : row.access),
     chunks: row.chunks,
     characters,
     updatedMs: row.updated_ms,
   };
-}
-
-function objectOf(json: string | null): JsonObject {
-  const value = parseJson(json ?? '{}');
-  return isJsonObject(value) ? value : {};
-}
-
-function headingsOf(json: string | null): Heading[] {
-  const value = parseJson(json ?? '[]');
-  if (!Array.isArray(value)) return [];
-  return value.flatMap((heading): Heading[] => {
-    if (!isJsonObject(heading)) return [];
-    const { level, start, text } = heading;
-    return typeof level === 'number' && typeof start === 'number' && typeof text === 'string'
-      ? [{ level, start, text }]
-      : [];
-  });
 }
