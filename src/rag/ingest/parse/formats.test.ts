@@ -289,6 +289,29 @@ describe('pages of the web', () => {
     expect(outline(document)).toEqual(['1 Tolls']);
   });
 
+  const sections = (anchor: (at: number) => string) =>
+    Array.from(
+      { length: 6 },
+      (_, at) => `<div class="section">${anchor(at)}<h2>Part ${at}</h2><p>The toll of gate ${at} is ${at}.</p></div>`,
+    ).join('');
+  test('places that links lead to are no links: what stands in them is text', async () => {
+    const { text } = await only(
+      'a.html',
+      `<body><p>${'All of the tolls. '.repeat(30)}</p>${sections((at) => `<a name="part-${at}">`)}`,
+    );
+    for (const at of [0, 3, 5]) expect(text).toContain(`The toll of gate ${at} is ${at}.`);
+  });
+
+  test('in XHTML what is empty swallows nothing', async () => {
+    const { text, title } = await only(
+      'a.html',
+      `<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>Tolls</title><script src="x.js"/></head>
+       <body><img src="a.png" /><hr/><textarea/><form id="f"/>${sections((at) => `<a id="part-${at}"/>`)}</body></html>`,
+    );
+    expect(title).toBe('Tolls');
+    for (const at of [0, 3, 5]) expect(text).toContain(`The toll of gate ${at} is ${at}.`);
+  });
+
   test('that are nothing but links are read as they are', async () => {
     const links = Array.from({ length: 20 }, (_, at) => `<li><a href="/${at}">Chapter ${at}</a></li>`).join('');
     expect((await only('a.html', `<body><h1>Index</h1><ul>${links}</ul>`)).text).toContain('Chapter 19');

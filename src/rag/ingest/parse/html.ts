@@ -37,7 +37,7 @@ const MAX_DEPTH = 500;
  * are lines, code keeps its lines.
  */
 export function parseHtml(source: string): ParsedDocument {
-  const document = parse(source);
+  const document = parse(closedEmptyElements(source));
   const body = find(document, 'body') ?? document;
   const writer = createWriter();
   write(contentOf(body), writer, 0);
@@ -45,6 +45,20 @@ export function parseHtml(source: string): ParsedDocument {
   writer.headings.sort((a, b) => a.start - b.start);
   const title = textOf(find(document, 'title')) || writer.headings.find(({ level }) => level === 1)?.text;
   return { text: writer.text(), headings: writer.headings, metadata: {}, ...(title && { title }) };
+}
+
+/** How a page in XHTML begins, as the chapters of books and many generated manuals do. */
+const XHTML = /^[\s\uFEFF]*<\?xml\b|<!DOCTYPE[^<>]*XHTML|<html[^<>]*\sxmlns\s*=/i;
+const VOID = new Set('area base br col embed hr img input link meta param source track wbr'.split(' '));
+/** Their children are read as XML, where such ends hold. */
+const FOREIGN = /^(?:svg|math)\b/i;
+
+/** In XHTML `<a id="x"/>` and `<script src="x"/>` are over; read as HTML they would swallow what follows them. */
+function closedEmptyElements(source: string): string {
+  if (!XHTML.test(source.slice(0, 1_000))) return source;
+  return source.replace(/<([a-z][\w-]*)(\s[^<>]*)?\/>/gi, (whole, name: string, attributes: string | undefined) =>
+    VOID.has(name.toLowerCase()) || FOREIGN.test(name) ? whole : `<${name}${attributes ?? ''}></${name}>`,
+  );
 }
 
 /** The element that holds what the page is about: its `main` or only `article`, if that holds a fair share of it. */
@@ -115,7 +129,8 @@ function createMeasure(): MeasureOf {
       if (defaultTreeAdapter.isTextNode(child)) sum.text += child.value.trim().length;
       else if (defaultTreeAdapter.isElementNode(child) && !isSkipped(child)) {
         const inner = measure(child, depth + 1);
-        const isLink = child.tagName === 'a';
+        // Without an address it is a mark that links lead to, and may stand around anything.
+        const isLink = child.tagName === 'a' && attribute(child, 'href') !== '';
         sum.text += inner.text;
         sum.linked += isLink ? inner.text : inner.linked;
         sum.links += isLink ? 1 : inner.links;
