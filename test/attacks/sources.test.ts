@@ -301,7 +301,7 @@ describe('attack 14: markup', () => {
 
   test('a sitemap that grows is refused: packed, in number, by entities', async () => {
     for (const bomb of [
-      gzipSync(Buffer.alloc(100_000_000, '<urlset>')),
+      gzipSync(`<urlset>${' '.repeat(100_000_000)}</urlset>`),
       bytes(`<urlset>${'<url><loc>http://a.example/</loc></url>'.repeat(60_000)}</urlset>`),
       bytes('<!DOCTYPE u [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;">]><urlset><url><loc>&b;</loc></url></urlset>'),
       bytes('<!DOCTYPE u [<!ENTITY x SYSTEM "file:///etc/passwd">]><urlset><url><loc>&x;</loc></url></urlset>'),

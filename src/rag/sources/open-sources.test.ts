@@ -3,6 +3,7 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { openSourceStage, type SourceStage } from '../../../test/support/source-stage.ts';
 import { DEFAULT_TENANT } from '../../spec/ids.ts';
 import { nextRunMs } from './next-run.ts';
+import { createSourceStore } from './source-store.ts';
 
 let stage: SourceStage;
 beforeEach(async () => {
@@ -77,6 +78,25 @@ test('one run of a source at a time, over processes; that of a dead one is taken
   await stage.sources.tick();
   await idle(source.id, 1);
   expect(await stage.ids()).toEqual(['a.md']);
+});
+
+test('of two processes that begin at the same time one runs, and one takes what is due', async () => {
+  await stage.end();
+  const open = Promise.withResolvers<void>();
+  stage = await openSourceStage({ stage: { beforeEmbed: () => open.promise } });
+  stage.write('a.md', 'Words.');
+  const source = await stage.create({ kind: 'folder', path: stage.inbox });
+  const other = stage.open();
+  await Promise.all([stage.sources.run(DEFAULT_TENANT, source.id), other.run(DEFAULT_TENANT, source.id)]);
+  await eventually('a run goes on', async () => (await stage.sources.get(DEFAULT_TENANT, source.id)).running);
+  open.resolve();
+  await idle(source.id, 1);
+  await other.close();
+  expect((await runsOf(source.id)).map(({ state }) => state)).toEqual(['done']);
+
+  const store = createSourceStore({ database: stage.database, clock: { nowMs: () => 1_000, monotonicMs: () => 0 } });
+  await store.setNextRun(source, 500);
+  expect(await Promise.all([store.claim(source, 9_000), store.claim(source, 9_000)])).toEqual([true, false]);
 });
 
 test('files that are handed over stay until they are taken back with their source', async () => {
