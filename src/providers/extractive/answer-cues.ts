@@ -16,7 +16,8 @@ const REASON =
 const INSTRUCTION =
   /`[^`]+`|(?<!\S)--[a-z]|\b(?:GET|POST|PUT|PATCH|DELETE) \/|\bsekisho\.yaml\b|^(?:to|you)\b|^(?:use|set|run|start|stop|add|give|send|open|call|copy|install|create|choose|write|put)\b|に(?:は)?[^。]{0,60}(?:します|してください|送ります|使います|呼び出します|書きます)|で[^。]{0,40}(?:します|できます)/i;
 /** A case that a sentence is about, at its beginning. */
-const CASE = /^(?:with|when|if|where|for|without|in)\s([^,]{2,60}),|^([^。、]{2,40}?)(?:場合|とき)?(?:は|には)?、/i;
+const CASE =
+  /^(?:with|when|if|where|for|without|in|to|after|before)\s([^,]{2,60}),|^([^。、]{2,40}?)(?:場合|とき)?(?:は|には)?、/i;
 
 const CUES: Record<Exclude<AnswerKind, 'definition' | 'how' | 'other'>, (sentence: string) => boolean> = {
   time: (sentence) => TIME.test(sentence),

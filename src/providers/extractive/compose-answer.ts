@@ -41,7 +41,8 @@ export function composeAnswer(deps: ScoreDeps, request: ChatRequest): Extractive
   for (const sentence of chosen) {
     const passage = passages[sentence.passage];
     if (passage === undefined) continue;
-    const span = withWholeSteps(sentence, passage.content, asked);
+    // The best sentence brings its steps along, the others only what they themselves announce.
+    const span = withWholeSteps(sentence, passage.content, { kind: pieces.length === 0 ? asked.kind : 'other' });
     const quoted = passage.content.slice(span.start, span.end);
     // Steps that have been shown already hold their sentences.
     if (citations.some((one) => one.document_id === passage.id && one.start < span.end && one.end > span.start))
