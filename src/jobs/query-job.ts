@@ -44,7 +44,7 @@ export interface QueryJobDeps {
   jobs: Pick<Jobs, 'submit' | 'handle'>;
   answerQuestion: AnswerQuestion;
   /** An answer as it is kept and shown. */
-  encode: (answer: QuestionAnswer, explain: boolean) => object;
+  encode: (answer: QuestionAnswer, explain: boolean, cache: 'hit' | 'miss') => object;
 }
 
 /** Questions in the background: the answer, with its sources, is the result of the job. */
@@ -72,10 +72,12 @@ export function createQueryJobs({ jobs, answerQuestion, encode }: QueryJobDeps):
         stream: false,
         ...(filters !== undefined && { filters }),
       });
+      let cache: 'hit' | 'miss' = 'miss';
       for await (const event of events) {
+        if (event.type === 'begun') cache = event.facts.cache;
         if (event.type !== 'done') continue;
         report({ total: 1, done: 1, failed: 0, failures: [] });
-        const result = parseJson(JSON.stringify(encode(event.result, input['explain'] === true)));
+        const result = parseJson(JSON.stringify(encode(event.result, input['explain'] === true, cache)));
         return isJsonObject(result) ? result : {};
       }
       throw new SekishoError('internal', { cause: new Error('a question without an answer') });

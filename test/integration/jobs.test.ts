@@ -198,8 +198,8 @@ describe('query_async', () => {
     const body = { collection: 'town', query: 'When does the harbour close?', top_k: 2, explain: true };
     const task = await until(await submit('/v1/query_async', body), ['done']);
     expect(task).toMatchObject({ kind: 'query', queue: 'query', progress: { total: 1, done: 1 } });
-    const { processing_time: _, explain, ...result } = objectAt(task, 'result') ?? {};
-    const { processing_time: __, explain: ___, ...whole } = await json('POST', '/v1/query', body);
+    const { processing_time: _, cache: _cache, explain, ...result } = objectAt(task, 'result') ?? {};
+    const { processing_time: __, cache: __cache, explain: ___, ...whole } = await json('POST', '/v1/query', body);
     expect(result).toEqual(whole);
     expect(isJsonObject(explain)).toBe(true);
     expect(String(result['answer'])).toContain('nine');
