@@ -56,18 +56,3 @@ function asObject(value: unknown): object {
 function isChange(stored: unknown): stored is SettingsChange {
   return typeof stored === 'object' && stored !== null && !Array.isArray(stored);
 }
-
-/** Whether two settings say the same, whatever the order of their fields. */
-export function sameSettings(one: unknown, other: unknown): boolean {
-  return canonical(one) === canonical(other);
-}
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) =>
-    isPlain(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
-  );
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
