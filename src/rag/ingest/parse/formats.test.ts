@@ -297,7 +297,7 @@ describe('pages of the web', () => {
   test('places that links lead to are no links: what stands in them is text', async () => {
     const { text } = await only(
       'a.html',
-      `<body><p>${'All of the tolls. '.repeat(30)}</p>${sections((at) => `<a name="part-${at}">`)}`,
+      `<body><p>${'All of the tolls. '.repeat(30)}</p><div>${sections((at) => `<a name="part-${at}">`)}</div>`,
     );
     for (const at of [0, 3, 5]) expect(text).toContain(`The toll of gate ${at} is ${at}.`);
   });
