@@ -16,6 +16,8 @@ import type { Database } from '../../../src/ports/database.ts';
 import { createCollections } from '../../../src/rag/collections.ts';
 import { createDocuments, type PendingDocument } from '../../../src/rag/documents.ts';
 import { ragMigrations } from '../../../src/rag/schema.ts';
+import { createIndexVersions } from '../../../src/rag/versions/index-versions.ts';
+import { defaultCollectionSettings } from '../../../src/spec/collection.ts';
 import { DEFAULT_TENANT } from '../../../src/spec/ids.ts';
 import type { LedgerEntry } from '../../../src/spec/ledger.ts';
 import { noUsage } from '../../../src/spec/usage.ts';
@@ -227,6 +229,54 @@ export function roomsContract(name: string, make: () => Promise<DatabaseFixture>
       expect(await claim('other', 1)).toEqual({ state: 'mismatch' });
       nowMs += DAY_MS;
       expect(await claim('h', 1)).toMatchObject({ state: 'claimed' });
+    });
+
+    test('indexes of a collection: entered, compared, made live, taken out, and the collection renamed', async () => {
+      const [database, other] = databases;
+      const collections = createCollections({ database, clock });
+      const documents = createDocuments({ database, clock });
+      const versions = createIndexVersions({ database, clock });
+      const place = { tenantId: DEFAULT_TENANT, collection: 'versions' };
+      const made = { tenantId: DEFAULT_TENANT, name: place.collection, fingerprint: 'toy@1' };
+      const collection = await collections.create({ ...made, settings: defaultCollectionSettings('toy') });
+      await documents.accept(place, [
+        { id: 'a', title: '', text: '関所', metadata: {}, headings: [], access: null, hash: 'h1' },
+      ]);
+      await documents.publish(place, [{ id: 'a', hash: 'h1', chunks: 1 }]);
+      expect(await versions.held(collection, 1)).toEqual({ documents: 1, chunks: 1, characters: 2 });
+      const settings = { ...collection.settings.index, embeddingRoute: 'other' };
+      const shadow = await versions.begin(collection, { settings, fingerprint: 'other@1' });
+      expect(shadow).toMatchObject({ version: 2, state: 'building', settings });
+      const left = async () => (await versions.outdated(collection, 2, '')).outdated;
+      expect(await left()).toEqual([{ id: 'a', hash: 'h1', held: null, characters: 2 }]);
+      await versions.record(collection, 2, [{ id: 'a', hash: 'h1', chunks: 3, characters: 2 }]);
+      expect(await left()).toEqual([]);
+      await versions.mark(collection, 2, 'waiting', 'why');
+      expect(await versions.find(collection, 2)).toMatchObject({ state: 'waiting', failure: 'why' });
+      await versions.makeLive(collection, shadow);
+      await collections.rename(collection, 'renamed', []);
+      const there = createCollections({ database: other, clock });
+      const renamed = await there.require(DEFAULT_TENANT, 'renamed');
+      expect(renamed).toMatchObject({ id: 'versions', version: 2, embeddingRoute: 'other', settingsRevision: 1 });
+      expect(await there.indexRefs(renamed)).toHaveLength(2);
+      expect(await there.atVersion(renamed, 1)).toMatchObject({ version: 1, embeddingRoute: 'toy' });
+      expect((await there.list(DEFAULT_TENANT)).find(({ name }) => name === 'renamed')).toMatchObject({ chunks: 3 });
+      const changed = await collections.changeSettings(await collections.require(DEFAULT_TENANT, 'renamed'), {
+        ...renamed.settings,
+        retrieval: { ...renamed.settings.retrieval, denseWeight: 0.25 },
+      });
+      expect(changed).toMatchObject({ denseWeight: 0.25, settingsRevision: 2 });
+      await versions.forget(renamed, 1);
+      expect(await versions.list(renamed)).toEqual([]);
+      const renamedPlace = { ...place, collection: 'renamed' };
+      expect(await documents.countsByState(renamedPlace)).toMatchObject({ ready: 1, waiting: 0 });
+      // A collection of the old name is another one.
+      const again = await collections.create({ ...made, settings: defaultCollectionSettings('toy') });
+      expect(again.id).not.toBe('versions');
+      expect(await documents.liveIds(place)).toEqual(new Set());
+      expect(await documents.liveIds(renamedPlace)).toEqual(new Set(['a']));
+      await collections.forget(DEFAULT_TENANT, 'renamed');
+      await collections.forget(DEFAULT_TENANT, 'versions');
     });
 
     test('documents and collections: accepted, published, listed, read, removed', async () => {
