@@ -24,7 +24,7 @@ export const DEFAULT_RUN_BOUNDS: RunBounds = {
 
 export interface RunSourceDeps {
   items: SourceItems;
-  store: Pick<SourceStore, 'memory' | 'remember'>;
+  store: Pick<SourceStore, 'get' | 'memory' | 'remember'>;
   documents: Pick<Documents, 'known'>;
   ingest: Pick<Ingest, 'index' | 'remove' | 'check'>;
   parseFile: ParseFile;

@@ -189,6 +189,25 @@ test('a deleted collection does not come back with its source', async () => {
   expect(await stage.sources.get(DEFAULT_TENANT, source.id)).toMatchObject({ state: 'paused', nextRunMs: null });
 });
 
+test('a collection that is renamed during a run is not made again', async () => {
+  stage = await openSourceStage();
+  const { database } = stage;
+  stage.write('a.md', 'An apple is red.');
+  const source = await stage.create({ kind: 'folder', path: stage.inbox });
+  const slow = stage.open({
+    documents: {
+      known: async () => {
+        await database.run("UPDATE sources SET collection = 'other'");
+        return new Map();
+      },
+    },
+  });
+  for (let n = 0; n < 101; n++) stage.write(`${n}.md`, `About ${n}.`);
+  const run = await stage.run(source, slow);
+  expect([run.state, run.reason, run.removed]).toMatchObject(['failed', expect.stringContaining('another name'), 0]);
+  await slow.close();
+});
+
 test('a source takes its documents with it, unless they are to stay', async () => {
   stage = await openSourceStage();
   stage.write('a.md', 'An apple is red.');

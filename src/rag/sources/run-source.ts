@@ -52,6 +52,7 @@ export function createRunSource(deps: RunSourceDeps): RunSource {
     }
 
     async function flush(): Promise<void> {
+      await stays();
       const full = page;
       page = [];
       gone.push(...(await gates.pass(full)));
@@ -59,6 +60,12 @@ export function createRunSource(deps: RunSourceDeps): RunSource {
       gone = [];
       if (source.removal !== 'none') await remove(away);
       await onProgress(counts);
+    }
+
+    /** A collection that was renamed meanwhile must not be made again under its old name. */
+    async function stays(): Promise<void> {
+      const now = await deps.store.get(source);
+      if (now?.collection !== source.collection) throw new SourceProblem('its collection has another name by now');
     }
 
     async function remove(keys: readonly string[]): Promise<void> {
@@ -77,6 +84,7 @@ export function createRunSource(deps: RunSourceDeps): RunSource {
         signal.throwIfAborted();
         const keys = await items.unseen(source, runId, { prefix, limit: REMOVED_AT_ONCE });
         if (keys.length === 0) return;
+        await stays();
         await remove(keys);
         await onProgress(counts);
       }
