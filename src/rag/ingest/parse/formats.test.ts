@@ -87,7 +87,7 @@ describe('books', () => {
         ]),
       ),
     );
-    expect(document.text).toBe('Second file\n一つ目。\n\nFirst file\nPart\nSecond.');
+    expect(document.text).toBe('Second file\n\n一つ目。\n\nFirst file\n\nPart\n\nSecond.');
     expect(outline(document)).toEqual(['1 Second file', '1 First file', '2 Part']);
     expect([document.title, document.metadata]).toEqual(['The Gates', { authors: ['Oishi'], language: 'en' }]);
   });
@@ -284,7 +284,7 @@ describe('pages of the web', () => {
 }</code></pre><div aria-hidden="true">hidden</div></div><div role="contentinfo">Imprint</div></body>`,
     );
     expect(document.text).toBe(
-      'Tolls\nSee the list of tolls before you walk the long road to the west.\nWho | Toll\nTraveller | 3\nif (x) {\n  y();\n}',
+      'Tolls\n\nSee the list of tolls before you walk the long road to the west.\n\nWho | Toll\n\nTraveller | 3\n\nif (x) {\n  y();\n}',
     );
     expect(outline(document)).toEqual(['1 Tolls']);
   });
@@ -322,6 +322,6 @@ describe('pages of the web', () => {
       'a.html',
       '<table><tr><td><h2>Left</h2><p>One.</p></td><td><p>Two.</p></td></tr></table>',
     );
-    expect(document.text).toBe('Left\nOne.\nTwo.');
+    expect(document.text).toBe('Left\n\nOne.\n\nTwo.');
   });
 });

@@ -162,9 +162,16 @@ function createWriter() {
   let written = 0;
   let open = '';
   const headings: Heading[] = [];
+  const endLine = (end: string): void => {
+    const line = open.endsWith(' | ') ? open.slice(0, -3) : open.trimEnd();
+    open = '';
+    if (line === '') return;
+    lines.push(line + end);
+    written += line.length + end.length;
+  };
   return {
     headings,
-    text: () => [...lines, open].join('\n').trimEnd(),
+    text: () => (lines.join('') + open).trimEnd(),
     inline: (raw: string) => {
       const clean = raw.replace(/\s+/g, ' ');
       open += open === '' || /\s/.test(open.slice(-1)) ? clean.trimStart() : clean;
@@ -176,12 +183,12 @@ function createWriter() {
     nextCell: () => {
       if (open !== '' && !open.endsWith(' | ')) open = `${open.trimEnd()} | `;
     },
+    /** Ends a paragraph, a heading, an item or a row: a blank line says that no sentence runs on over it. */
+    endBlock: () => {
+      endLine('\n\n');
+    },
     breakLine: () => {
-      const line = open.endsWith(' | ') ? open.slice(0, -3) : open.trimEnd();
-      open = '';
-      if (line === '') return;
-      lines.push(line);
-      written += line.length + 1;
+      endLine('\n');
     },
     length: () => written + open.length,
     lines: () => lines.length,
@@ -216,7 +223,8 @@ function writeElement(element: Element, writer: Writer, depth: number, place: Pl
     if (isBlock) writer.inline(' ');
     return;
   }
-  if (isBlock || tagName === 'td' || tagName === 'th') writer.breakLine();
+  const end = tagName === 'br' ? writer.breakLine : writer.endBlock;
+  if (isBlock || tagName === 'td' || tagName === 'th') end();
   const start = writer.length();
   const line = writer.lines();
   const isRow = tagName === 'tr' && findAll(element, holdsLines).length === 0;
@@ -226,7 +234,7 @@ function writeElement(element: Element, writer: Writer, depth: number, place: Pl
     const text = writer.since(line);
     if (text !== '') writer.headings.push({ level: Number(level), start, text });
   }
-  if (isBlock) writer.breakLine();
+  if (isBlock) end();
 }
 
 function isSign(link: Element): boolean {

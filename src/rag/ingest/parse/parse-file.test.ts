@@ -47,7 +47,7 @@ describe('a file is read by its format', () => {
       <h2>料金</h2><table><tr><td>Toll</td><td>3</td></tr></table><pre>a\n  b</pre></main><footer>Foot</footer>`,
     );
     expect(document.title).toBe('Gate');
-    expect(document.text).toBe('Rules\nOne two.\n料金\nToll | 3\na\n  b');
+    expect(document.text).toBe('Rules\n\nOne two.\n\n料金\n\nToll | 3\n\na\n  b');
     expect(document.headings.map(({ level, start }) => [level, document.text.slice(start, start + 2)])).toEqual([
       [1, 'Ru'],
       [2, '料金'],
@@ -90,7 +90,7 @@ describe('a file is read by its format', () => {
 
   test('a Word document gives its meaning', async () => {
     const document = await only('a.docx', docxOf(wordXml(paragraph('Rules', 'Heading1'), paragraph('旅人は止まる。'))));
-    expect(document.text).toBe('Rules\n旅人は止まる。');
+    expect(document.text).toBe('Rules\n\n旅人は止まる。');
     expect(document.headings).toEqual([{ level: 1, start: 0, text: 'Rules' }]);
   });
 
