@@ -61,6 +61,17 @@ describe('headings of Markdown', () => {
     ]);
   });
 
+  test('lines may end as on Windows', () => {
+    const text = '# Gate #\r\n\r\nIt opens.\r\n\r\nUnder\r\n-----\r\n```\r\n# code\r\n```\r\n## Keys\r\n';
+    const headings = findMarkdownHeadings(text);
+    expect(headings.map((heading) => [heading.level, heading.text])).toEqual([
+      [1, 'Gate'],
+      [2, 'Under'],
+      [2, 'Keys'],
+    ]);
+    expect(headings.map(({ start }) => text.slice(start, start + 5))).toEqual(['# Gat', 'Under', '## Ke']);
+  });
+
   test('texts made to hurt a parser cost no more than others', () => {
     const hurting = ['# a\n', '- ', '> ', '[', '`', '<a ', '# ' + '#'.repeat(900) + 'x\n', 'a\n', '```\n', '<!--', '_'];
     for (const piece of hurting) {

@@ -39,7 +39,8 @@ export function findMarkdownHeadings(text: string): Heading[] {
   for (let start = 0; start < text.length;) {
     const newline = text.indexOf('\n', start);
     const end = newline === -1 ? text.length : newline;
-    const line = text.slice(start, Math.min(end, start + LONGEST_LINE));
+    const lineEnd = text.charAt(end - 1) === '\r' && end > start ? end - 1 : end;
+    const line = text.slice(start, Math.min(lineEnd, start + LONGEST_LINE));
     const lineStart = start;
     start = end + 1;
 
