@@ -222,6 +222,17 @@ describe('a deletion', () => {
     expect(await collections.list(PLACE.tenantId)).toEqual([]);
     expect(await refusal(ingest.removeCollection(PLACE))).toMatchObject({ code: 'collection_not_found' });
   });
+
+  test('of a collection that a store cut short is finished by asking again', async () => {
+    const { send, ingest, collections } = stage.startIngest();
+    await send([document('a', 'The gate.')]);
+    // As it is left by a store that failed after the first step.
+    await collections.markDeleting(PLACE.tenantId, PLACE.collection);
+    expect(await refusal(send([document('a', 'The gate.')]))).toMatchObject({ code: 'conflict' });
+    await ingest.removeCollection(PLACE);
+    expect(await send([document('b', 'The gate.')])).toMatchObject({ indexed: 1 });
+    expect(await stage.find('gate')).toEqual(['b: The gate.']);
+  });
 });
 
 describe('is refused, and nothing of the request is stored', () => {

@@ -142,6 +142,12 @@ export function createIngest(deps: IngestDeps): Ingest {
     await documents.remove(place, ids);
   }
 
+  /** A collection whose deletion has not come to its end, because a store failed. */
+  async function leftOver({ tenantId, collection: name }: Place): Promise<Collection | undefined> {
+    if ((await collections.get(tenantId, name)) !== undefined) return undefined;
+    return (await collections.unfinishedDeletions()).find((each) => each.tenantId === tenantId && each.name === name);
+  }
+
   async function dropNow(place: Place, collection: Collection): Promise<void> {
     const refs = await collections.indexRefs(collection);
     await deps.onDeleting?.(refs);
@@ -227,7 +233,8 @@ export function createIngest(deps: IngestDeps): Ingest {
 
     removeCollection: (place) =>
       inTurn(place, async () => {
-        const collection = await collections.require(place.tenantId, place.collection);
+        const left = await leftOver(place);
+        const collection = left ?? (await collections.require(place.tenantId, place.collection));
         await collections.markDeleting(place.tenantId, place.collection);
         await dropNow(place, collection);
       }),

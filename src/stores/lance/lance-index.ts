@@ -164,7 +164,13 @@ export function createLanceIndex(options: LanceIndexOptions): ChunkIndex {
         if (target !== undefined) await upkeep.purge(target);
       }),
 
-    drop: (ref) => use(({ tables }) => tables.drop(tableName(ref))),
+    drop: (ref) =>
+      use(async ({ tables, upkeep }) => {
+        const name = tableName(ref);
+        const target = await tables.find(name);
+        if (target !== undefined) await upkeep.leave(target);
+        await tables.drop(name);
+      }),
 
     async close() {
       closed = true;

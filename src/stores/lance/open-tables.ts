@@ -20,6 +20,8 @@ export interface OpenTable {
   readonly dimensions: number;
   lastWrite: Promise<unknown>;
   busy: number;
+  /** Aborted when the table is about to be dropped: work on it that nobody waits for ends then. */
+  readonly leaving: AbortController;
 }
 
 /** The tables of one folder (or bucket address), opened once and kept. */
@@ -130,7 +132,8 @@ async function toOpenTable(name: string, table: Table, id: number): Promise<Open
   for (const { column, config } of searchStructures()) {
     if (!indexed.has(column)) await table.createIndex(column, { config });
   }
-  return { id, name, table, dimensions: dimensionsOf(await table.schema()), lastWrite: Promise.resolve(), busy: 0 };
+  const dimensions = dimensionsOf(await table.schema());
+  return { id, name, table, dimensions, lastWrite: Promise.resolve(), busy: 0, leaving: new AbortController() };
 }
 
 /** What every table is searched by, beside the vectors. */

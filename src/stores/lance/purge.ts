@@ -10,13 +10,15 @@ const MOST_ROUNDS = 5;
  * files that hold them, and search structures keep their terms and vectors; so the rows are compacted, every structure
  * is built anew, and when no reader can be on them any more, the versions before are taken away.
  *
- * Compaction leaves files of more than a million rows as they are until a tenth of their rows is deleted.
+ * Compaction leaves files of more than a million rows as they are until a tenth of their rows is deleted. A table that
+ * is about to be dropped is left alone.
  */
 export async function purgeTable(
   open: OpenTable,
   deps: { tables: Pick<OpenTables, 'write'>; graceMs: number; nowMs: () => number },
 ): Promise<void> {
   const { table } = open;
+  const leaving = open.leaving.signal;
   await deps.tables.write(open, async () => {
     const [any] = await table.query().select([SLOT_COLUMN]).limit(1).toArray();
     const slot: unknown = any?.[SLOT_COLUMN];
@@ -27,7 +29,11 @@ export async function purgeTable(
     }
     await table.optimize();
   });
-  for (const { column, config } of searchStructures()) await table.createIndex(column, { config, replace: true });
+  for (const { column, config } of searchStructures()) {
+    if (leaving.aborted) return;
+    await table.createIndex(column, { config, replace: true });
+  }
+  if (leaving.aborted) return;
   if ((await table.listIndices()).some(({ columns }) => columns.includes('vector'))) {
     const numPartitions = Math.max(1, Math.round(Math.sqrt(await table.countRows())));
     await table.createIndex('vector', { config: Index.ivfFlat({ distanceType: 'dot', numPartitions }), replace: true });
@@ -36,8 +42,23 @@ export async function purgeTable(
   for (let round = 0; round < MOST_ROUNDS; round++) {
     // Versions are dated more finely than in milliseconds.
     const cleanupOlderThan = new Date(deps.nowMs() + 1);
-    await new Promise((resolve) => setTimeout(resolve, deps.graceMs));
+    await pause(deps.graceMs, leaving);
+    if (leaving.aborted) return;
     const { compaction } = await deps.tables.write(open, () => table.optimize({ cleanupOlderThan }));
     if (round > 0 && compaction.fragmentsRemoved === 0) return;
   }
+}
+
+/** Waits, or until the signal is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const timer = setTimeout(end, ms);
+    function end(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    }
+    signal.addEventListener('abort', end);
+  });
 }

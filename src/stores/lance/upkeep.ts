@@ -40,6 +40,8 @@ export interface Upkeep {
   run(open: OpenTable): Promise<void>;
   /** See purgeTable. Alone on the table, but for readers and writers. */
   purge(open: OpenTable): Promise<void>;
+  /** No runs on this table any more; resolves when the one under way has ended, which it does as soon as it can. */
+  leave(open: OpenTable): Promise<void>;
   /**
    * No new runs; resolves when those under way have ended, or after five seconds. One that goes on beyond that may
    * be ended with the process: what it has not committed was never part of the table.
@@ -99,6 +101,7 @@ export function createUpkeep(deps: {
     await deps.tables.write(open, () =>
       open.table.optimize({ cleanupOlderThan: new Date(deps.clock.nowMs() - KEEP_VERSIONS_MS) }),
     );
+    if (open.leaving.signal.aborted) return;
     backlog.tableRows = await open.table.countRows();
     await tendVectorIndex(open.table, backlog);
     const endedMs = deps.clock.monotonicMs();
@@ -130,7 +133,7 @@ export function createUpkeep(deps: {
   }
 
   function schedule(open: OpenTable, backlog: Backlog): void {
-    if (stopped || backlog.running !== undefined) return;
+    if (stopped || open.leaving.signal.aborted || backlog.running !== undefined) return;
     const nowMs = deps.clock.monotonicMs();
     const isMany = backlog.rows >= MANY_ROWS;
     const isTooMany = backlog.rows >= Math.max(MANY_ROWS, backlog.tableRows * MANY_SHARE);
@@ -155,8 +158,15 @@ export function createUpkeep(deps: {
     async purge(open) {
       const backlog = backlogOf(open);
       while (backlog.running !== undefined) await backlog.running.catch(() => undefined);
+      if (open.leaving.signal.aborted) return;
       const { tables, clock } = deps;
       await begin(open, backlog, () => purgeTable(open, { tables, graceMs: READERS_MS, nowMs: () => clock.nowMs() }));
+    },
+    async leave(open) {
+      open.leaving.abort();
+      const backlog = backlogOf(open);
+      clearTimeout(backlog.quiet);
+      while (backlog.running !== undefined) await backlog.running.catch(() => undefined);
     },
     async stop() {
       stopped = true;

@@ -508,6 +508,28 @@ export function chunkIndexContract(name: string, make: () => Promise<ChunkIndexF
       });
     });
 
+    describe('dropping', () => {
+      test('while the table is being tended or purged leaves room for a new one of the same name at once', async () => {
+        const ref = newRef();
+        const index = fixture.open();
+        for (let round = 0; round < 8; round++) {
+          await index.replace(ref, ['a', 'b'], [chunk('a', 0, `word${round}`), chunk('b', 0, 'other')], true);
+          await index.replace(ref, ['b'], [], false);
+          const tending = round % 2 === 0 ? index.purge(ref) : index.optimise(ref);
+          const ended = tending.catch(() => undefined);
+          // At another step of it each time.
+          await new Promise((resolve) => setTimeout(resolve, round * 7));
+          const from = performance.now();
+          await index.drop(ref);
+          // A purge waits for readers by the second; a drop does not wait for that.
+          expect(performance.now() - from).toBeLessThan(1_500);
+          await ended;
+          expect(await index.count(ref)).toBe(0);
+        }
+        await index.close();
+      });
+    });
+
     describe('opening again', () => {
       test('everything is there, and a closed index says that it is not available', async () => {
         const ref = newRef();
