@@ -47,7 +47,7 @@ function hasCounted(sentence: string, counter: string): boolean {
   return false;
 }
 
-/** True where the sentence begins with the thing and says what it is: "X is a ...", 「Xとは…」「X（…）は…」. */
+/** True where the sentence begins with the thing and says what it is: "X is a ...", "X - ...", 「Xとは…」「X（…）は…」. */
 function isDefinition(sentence: string, thing: string): boolean {
   const lower = sentence.toLowerCase();
   const at = lower.indexOf(thing);
@@ -57,7 +57,9 @@ function isDefinition(sentence: string, thing: string): boolean {
   if (/^[\w-]/.test(after) && /\w$/.test(thing)) return false;
   return (
     /^[^.。]{0,40}?\b(?:is|are|was|were|means|refers to)\b/.test(after) ||
-    /^(?:[(（「『][^)）]{0,60}[)）」』])?[」』]?(?:とは|は|って)/.test(after)
+    /^(?:[(（「『][^)）]{0,60}[)）」』])?[」』]?(?:とは|は|って)/.test(after) ||
+    // Lists of manuals: "lintian - a checker of packages".
+    /^\s(?:[-–—=]|: )\s?\S/.test(after)
   );
 }
 

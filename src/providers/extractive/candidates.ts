@@ -6,6 +6,10 @@ const MOST_SENTENCES = 2_000;
 /** A row says something when it holds more than a key and a value. */
 const FEWEST_ROW_TERMS = 5;
 const FENCE = /^(?:```|~~~)/;
+const LONGEST_LABEL = 80;
+/** A line with a figure or a colon in it, but for its own number, says something. */
+const SAYS_SOMETHING = /[\d:：]/;
+const ENDS_AS_SENTENCE = /[.!?:;,。！？｡：、][\p{Pe}\p{Pf}"'*_`]*$/u;
 const ENDS_AS_QUESTION = /[?？]["'”’」』)）]*$/;
 
 /** One sentence that could be the answer, with what scoring needs to know of it. */
@@ -22,7 +26,9 @@ export interface Candidate {
   termCounts: ReadonlyMap<string, number>;
   /** A row of a table: what it says, it says in few words and without the others. */
   isRow: boolean;
-  /** False for headings, questions, heads of tables and code: they may support an answer, never be one. */
+  /** A short line of its own that names what the next sentence is about: a heading, a term of a list of definitions. */
+  isLabel: boolean;
+  /** False for headings, labels, questions, heads of tables and code: they may support an answer, never be one. */
   eligible: boolean;
 }
 
@@ -40,6 +46,7 @@ export function candidatesOf(passages: readonly PassageInput[], analyser: TextAn
       const terms = analyser.terms(span.text);
       const termCounts = new Map<string, number>();
       for (const term of terms) termCounts.set(term, (termCounts.get(term) ?? 0) + 1);
+      const isLabel = !inCode && names(passage.content, sentence, sentences[ordinal + 1]);
       candidates.push({
         passage: index,
         ...span,
@@ -47,11 +54,22 @@ export function candidatesOf(passages: readonly PassageInput[], analyser: TextAn
         terms,
         termCounts,
         isRow: sentence.text.startsWith('|'),
-        eligible: !isFence && !inCode && isEligible(passage.content, span, terms.length),
+        isLabel,
+        eligible: !isFence && !inCode && !isLabel && isEligible(passage.content, span, terms.length),
       });
     }
   }
   return candidates;
+}
+
+/** Whether a sentence is but a line without an end, and what follows it on a line of its own is a whole sentence. */
+function names(content: string, { start, end, text }: Sentence, next: Sentence | undefined): boolean {
+  if (next === undefined || text.length > LONGEST_LABEL) return false;
+  if (ENDS_AS_SENTENCE.test(text) || SAYS_SOMETHING.test(text.replace(/^[\d.]+\s/, ''))) return false;
+  if (!ENDS_AS_SENTENCE.test(next.text) || next.text.length <= text.length) return false;
+  // Markdown says what is a heading, an item or a row; the last line of code has no blank line before it.
+  const stands = /(?:^|\n[ \t]*\n)[ \t]*$/.test(content.slice(Math.max(0, start - 200), start));
+  return stands && !text.startsWith('|') && /^[ \t]*\n\s*$/.test(content.slice(end, next.start));
 }
 
 /** Whether a passage was cut out of a document in the middle of its code: its fences do not pair, and the first closes. */

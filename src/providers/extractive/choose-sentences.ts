@@ -88,7 +88,9 @@ export function chooseSentences(deps: ScoreDeps, questionText: string, passages:
   const scored = scoreSentences(deps, question, passages, candidates).filter(({ candidate }) => candidate.eligible);
   const language = deps.analyser.language(questionText);
   const foreign = passages.map(({ content }) => isForeign(deps.analyser.language(content), language));
-  const isOwn = ({ candidate }: Scored): boolean => foreign[candidate.passage] !== true;
+  // A Japanese manual is full of names and quotations in Latin letters: its sentences are Japanese all the same.
+  const isOwn = ({ candidate }: Scored): boolean =>
+    foreign[candidate.passage] !== true || deps.analyser.language(candidate.text) === language;
   const own = scored.filter(isOwn);
   const lexicalOnly = deps.encoder === undefined;
   const ownAnswer = choose(own, {

@@ -5,6 +5,7 @@ import type { Sentence, TextAnalyser } from '../../ports/text-analyser.ts';
 import type { ChatRequest, ChatResult, PassageInput, StreamPart } from '../../spec/chat.ts';
 import { SekishoError } from '../../spec/errors.ts';
 import { createExtractiveProvider } from './extractive-provider.ts';
+import { readQuestion } from './question.ts';
 
 /** The smallest analyser that the provider can work with: providers do not see the real one. */
 const analyser: TextAnalyser = {
@@ -70,6 +71,86 @@ async function refusal(request: ChatRequest): Promise<unknown> {
 }
 
 describe('answers', () => {
+  test('text that was set to a width is shown without its line breaks and gaps; its citation is word for word', async () => {
+    const english = 'The toll of the old\tgate at Hakone was   three coins for a traveller\n       who came on foot.';
+    const japanese = '箱根の関所では、旅人は皆、番人に通行手形を見せることになってい\n\t  た。番所は山の中にある。';
+    const wide: TextAnalyser = {
+      ...analyser,
+      sentences: (text) => {
+        const end = text.search(/[.。]/) + 1;
+        return [{ start: 0, end, text: text.slice(0, end) }];
+      },
+    };
+    const asked = createExtractiveProvider({
+      analyser: wide,
+      ids: () => 'a',
+      clock: { nowMs: () => 5, monotonicMs: () => 5 },
+    });
+    for (const [question, content, shown] of [
+      [
+        'What was the toll of the gate at Hakone?',
+        english,
+        'The toll of the old gate at Hakone was three coins for a traveller who came on foot.',
+      ],
+      [
+        '箱根の関所で旅人は番人に何を見せましたか。',
+        japanese,
+        '箱根の関所では、旅人は皆、番人に通行手形を見せることになっていた。',
+      ],
+    ] as const) {
+      const result = await (await asked.chat?.(callOf(asking(question, [{ id: 'a', content }]))))?.result();
+      if (result === undefined) throw new Error('no answer');
+      expect(textOf(result)).toBe(shown);
+      const [citation] = result.citations ?? [];
+      expect(citation?.sentence).toBe(content.slice(citation?.start, citation?.end));
+    }
+  });
+
+  test('versions, paths, options and names are read as one', () => {
+    expect(
+      readQuestion('When came Ubuntu 20.04, and what do --force and -x do to /etc/fstab and allow_nan?').exact,
+    ).toEqual(['20.04', '--force', '-x', '/etc/fstab', 'allow_nan']);
+    expect(readQuestion('lintian は何をするツールですか？')).toMatchObject({ kind: 'definition', exact: ['lintian'] });
+    expect(readQuestion('What is /var/opt used for?').defined).toBe('/var/opt');
+  });
+
+  test('the entry of a list that a Japanese question asks for is its answer', async () => {
+    const list: PassageInput = {
+      id: 'tools',
+      content:
+        'pbuilder = 環境ツールの核となる検査ツール。\n\nlintian - 検査ツールであり、ビルドした物を調べる。\n\ndebuild = 検査ツール、ビルドツールの核。',
+    };
+    expect(textOf(await ask('lintian は何をするツールですか？', [list]))).toBe(
+      'lintian - 検査ツールであり、ビルドした物を調べる。',
+    );
+  });
+
+  test('a sentence in the language of the question answers from a passage that is mostly in another', async () => {
+    const english = 'The manual goes on in English. '.repeat(9);
+    const content = `${english}通行手形は番人が発行する。 ${english}`;
+    const mostly: TextAnalyser = {
+      ...analyser,
+      language: (text) => ((text.match(/[\u3041-\u9fff]/g)?.length ?? 0) * 3 > text.length ? 'ja' : 'en'),
+    };
+    const asked = createExtractiveProvider({
+      analyser: mostly,
+      ids: () => 'a',
+      clock: { nowMs: () => 5, monotonicMs: () => 5 },
+    });
+    const result = await (
+      await asked.chat?.(callOf(asking('通行手形は誰が発行しますか？', [{ id: 'a', content }])))
+    )?.result();
+    expect(result === undefined ? '' : textOf(result)).toBe('通行手形は番人が発行する。');
+  });
+
+  test('a term of a list of definitions, and a heading without marks, are what the next sentence is about', async () => {
+    const content =
+      '/proc/tty\n\n疑似ファイルを含む部分であり、書かれている。\n\n/proc/uptime\n\n起動時から経過した時間を含む。\n\n/proc/version\n\n現在の番号が書かれている。';
+    expect(textOf(await ask('/proc/uptime には何が書かれていますか？', [{ id: 'proc', content }]))).toBe(
+      '起動時から経過した時間を含む。',
+    );
+  });
+
   test('English: the sentence that answers, word for word, with its span in the passage and in the answer', async () => {
     const result = await ask('When was the tower of Aldermoor finished?', [BRIDGE, TOWER]);
     const sentence = 'The tower of Aldermoor was finished in 1743 by masons from the coast.';

@@ -10,7 +10,7 @@ export interface Question {
   topic: string;
   /** Counter words of a Japanese 何年, 何人, ...: the answer has a number before one of them. */
   counters: string[];
-  /** Numbers with a letter or two digits and names with digits in them, lower case: an answer is about these. */
+  /** Versions, numbers of two digits, names with digits in them, paths and options, lower case: an answer is about these. */
   exact: string[];
   /** The thing asked about by "what is X" or 「Xとは」, lower case. */
   defined?: string;
@@ -51,9 +51,10 @@ const KINDS: readonly (readonly [AnswerKind, RegExp])[] = [
 const ENGLISH_ASKING =
   /\b(?:what|which|who|whom|whose|when|where|why|how (?:many|much|long|far|often|old|do|does|can|to)|how|did|does|do|please|tell me|explain|describe|mean|means|meaning)\b/gi;
 const JAPANESE_ASKING =
-  /の?意味(?=は|を|$|[?？])|(?:について)?(?:教えて(?:下さい|ください)?|説明して(?:下さい|ください)?|述べよ|答えよ)|とは(?=何|なん|[?？。]|$)|(?:何|なん)(?:です|でしょう|だ|か|と|が|を|に|の)|何|誰|だれ|いつ|どこ|どれくらい|どのくらい|どれ|どの|どんな|どのような|どう|なぜ|いくつ|いくら|(?:でしょう|です|ます|ました|でした|だろう|のか|か)(?:[?？。]|$)/g;
+  /何を(?:する|行う)(?:もの|[\u30a1-\u30fc]{2,8}|関数|命令|道具)|の?意味(?=は|を|$|[?？])|(?:について)?(?:教えて(?:下さい|ください)?|説明して(?:下さい|ください)?|述べよ|答えよ)|とは(?=何|なん|[?？。]|$)|(?:何|なん)(?:です|でしょう|だ|か|と|が|を|に|の)|何|誰|だれ|いつ|どこ|どれくらい|どのくらい|どれ|どの|どんな|どのような|どう|なぜ|いくつ|いくら|(?:でしょう|です|ます|ました|でした|だろう|のか|か)(?:[?？。]|$)/g;
 
-const EXACT = /(?<![\p{L}\d])(?:\d{2,}|\p{Script=Latin}+[-_.]?\d[\w.-]*|\w+_\w+)(?![\p{Script=Latin}\d])/gu;
+const EXACT =
+  /(?<![\p{L}\d])(?:\/?(?:[\w.-]{1,64}\/){1,16}[\w.-]{0,64}\w|(?<=\s)--?[a-z][\w-]*|\d+(?:\.\d+)+|\d{2,}|\p{Script=Latin}+[-_.]?\d[\w.-]*|\w+_\w+)(?![\p{Script=Latin}\d])/giu;
 
 /** The question of a conversation: the text of its last user message, at most 8,000 code units. */
 export function questionOf(messages: readonly Message[]): string {
@@ -75,17 +76,23 @@ export function readQuestion(text: string): Question {
   const topic = bare + joined.join('');
   const counters = [...plain.matchAll(/何([^\s\u3041-\u3096?？、。]{1,3})/g)].flatMap((match) => match[1] ?? []);
   const exact = [...plain.matchAll(EXACT)].map(([found]) => found.toLowerCase());
+  // In a Japanese question a word in Latin letters is a name.
+  if (defined !== undefined && /^[!-~]{2,}$/.test(defined) && /[\u3041-\u30ff]/.test(plain)) exact.push(defined);
   return { text, kind, topic, counters, exact, ...(defined === undefined ? {} : { defined }) };
 }
 
+/** 「Xとは何ですか」 and 「Xは何をするコマンドですか」: what stands before is the thing. */
+const JAPANESE_THINGS = [
+  /^\s*([^、。?？]{1,40}?)(?:とは|って|の意味は)(?:何|なん|どんな|どういう|\s*[?？]|\s*$)/,
+  /^\s*([^、。?？]{1,40}?)\s?は、?(?:何を(?:する|行う)|どんな|どういう|どのような)(?:もの|[\u30a1-\u30fc]{2,8}|関数|命令|道具)(?:です|でしょう|だ|か|[?？]|$)/,
+];
+
 function definedThing(question: string): string | undefined {
   const english =
-    /^\s*(?:what(?:'s| is| are| was| were| does| do)|define|explain)\s+(?:an?\s+|the\s+)?([^?]{1,60}?)(?:\s+mean)?\s*[?.]*\s*$/i.exec(
+    /^\s*(?:what(?:'s| is| are| was| were| does| do)|define|explain)\s+(?:an?\s+|the\s+)?([^?]{1,60}?)(?:\s+(?:mean|do|(?:used\s+)?for))?\s*[?.]*\s*$/i.exec(
       question,
     );
-  const japanese = /^\s*([^、。?？]{1,40}?)(?:とは|って|の意味は)(?:何|なん|どんな|どういう|\s*[?？]|\s*$)/.exec(
-    question,
-  );
+  const japanese = JAPANESE_THINGS.map((pattern) => pattern.exec(question)).find((found) => found !== null);
   const thing = (english?.[1] ?? japanese?.[1])?.trim().toLowerCase();
   return thing === undefined || thing === '' ? undefined : thing;
 }

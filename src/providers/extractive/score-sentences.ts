@@ -64,7 +64,10 @@ export function scoreSentences(
     for (const term of candidate.termCounts.keys()) if (asked.has(term)) terms?.add(term);
   }
   const passageShare = passageTerms.map((terms) => share((term) => (terms.has(term) ? 1 : 0)));
-  const own = candidates.map((candidate) => share((term) => saturated(candidate.termCounts.get(term) ?? 0)));
+  const own = candidates.map((candidate, index) => {
+    const label = labelOf(candidates, index);
+    return share((term) => saturated((candidate.termCounts.get(term) ?? 0) + (label?.termCounts.get(term) ?? 0)));
+  });
   const questionVector = deps.encoder?.encode(question.text);
   const passageDense = passages.map((passage) =>
     deps.encoder === undefined || questionVector === undefined
@@ -82,7 +85,7 @@ export function scoreSentences(
       passage: passageShare[candidate.passage] ?? 0,
       order: orderOf(pairs, candidate),
       cue: answerCue(question, candidate.text),
-      exact: exactOf(question, candidate, passages),
+      exact: exactOf(question, { candidate, label: labelOf(candidates, index) }, passages),
       row: candidate.isRow ? 1 : 0,
       rank: 1 / (1 + candidate.passage),
       dense:
@@ -95,10 +98,20 @@ export function scoreSentences(
   });
 }
 
-function exactOf({ exact }: Question, candidate: Candidate, passages: readonly PassageInput[]): number {
+/** The line that says what a sentence is about: what it says counts as if the sentence said it. */
+function labelOf(candidates: readonly Candidate[], index: number): Candidate | undefined {
+  const before = candidates[index - 1];
+  return before?.isLabel === true && before.passage === candidates[index]?.passage ? before : undefined;
+}
+
+function exactOf(
+  { exact }: Question,
+  { candidate, label }: { candidate: Candidate; label: Candidate | undefined },
+  passages: readonly PassageInput[],
+): number {
   if (exact.length === 0) return 0;
   const has = (text: string): boolean => exact.every((name) => text.normalize('NFKC').toLowerCase().includes(name));
-  if (has(candidate.text)) return 0;
+  if (has(`${label?.text ?? ''}\n${candidate.text}`)) return 0;
   const passage = passages[candidate.passage];
   if (passage === undefined) return -1;
   const around = passage.content.slice(Math.max(0, candidate.start - 200), candidate.end + 200);
