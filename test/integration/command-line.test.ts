@@ -84,7 +84,10 @@ describe('the command line', () => {
     const id = handed.out.trim();
     expect(handed).toMatchObject({ code: 0, err: expect.stringContaining(`sekisho tasks watch ${id}`) });
     const watched = await sekisho(['tasks', 'watch', id]);
-    expect(watched).toMatchObject({ code: 0, out: expect.stringMatching(`^${id}  done +batch_index  1/2, 1 failed`) });
+    expect(watched).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(new RegExp(`^${id}  done +batch_index +1/2, 1 failed`)),
+    });
     expect((await sekisho(['tasks', 'list', '--state', 'done'])).out).toContain(id);
     expect((await sekisho(['tasks', 'show', id])).out).toContain('bad.docx');
     expect((await sekisho(['tasks', 'retry', id])).code).toBe(1);
