@@ -61,6 +61,8 @@ export type ResponseFormat =
 export interface PassageInput {
   id: string;
   title?: string;
+  /** The headings that its beginning stands under, outermost first. */
+  headings?: readonly string[];
   content: string;
 }
 

@@ -19,6 +19,11 @@ const INSTRUCTION =
 const CASE =
   /^(?:with|when|if|where|for|without|in|to|after|before)\s([^,]{2,60}),|^([^。、]{2,40}?)(?:場合|とき)?(?:は|には)?、/i;
 
+/** Of a sentence that defines what is asked about. */
+const MOST_CUE = 4;
+/** What a purpose is told apart by: English words but the shortest, and what is not Hiragana in Japanese. */
+const PURPOSE_WORD = /[a-z]{4,}|[\u30a1-\u30fc]{2,}|\p{Script=Han}+/gu;
+
 const CUES: Record<Exclude<AnswerKind, 'definition' | 'how' | 'other'>, (sentence: string) => boolean> = {
   time: (sentence) => TIME.test(sentence),
   number: (sentence) => NUMBER.test(sentence),
@@ -27,7 +32,7 @@ const CUES: Record<Exclude<AnswerKind, 'definition' | 'how' | 'other'>, (sentenc
   reason: (sentence) => REASON.test(sentence),
 };
 
-/** How well a sentence has the kind of thing the question asks for: -1 (misses it), 0 (no opinion), 1 (has it), 1.5 (tells how). */
+/** How well a sentence has the kind of thing the question asks for: -1 (misses it), 0 (no opinion), 1 (has it), 1.5 (tells how), 4 (defines it). */
 export function answerCue(question: Question, sentence: string): number {
   const plain = sentence.normalize('NFKC');
   if (question.counters.length > 0) {
@@ -35,8 +40,11 @@ export function answerCue(question: Question, sentence: string): number {
     if (some) return 1;
   }
   if (question.kind === 'other') return 0;
-  if (question.kind === 'how') return (INSTRUCTION.test(plain) ? 1.5 : 0) - (isOtherCase(question, plain) ? 1 : 0);
-  if (question.kind === 'definition') return isDefinition(plain, question.defined ?? '') ? 1 : 0;
+  if (question.kind === 'how') return (INSTRUCTION.test(plain) ? 1.5 : 0) - (isOtherCase(question, plain) ? 1.5 : 0);
+  if (question.kind === 'definition') {
+    const thing = question.defined ?? '';
+    return !isDefinition(plain, thing) ? 0 : defines(plain, thing) ? MOST_CUE : 1;
+  }
   return CUES[question.kind](plain) ? 1 : -1;
 }
 
@@ -52,15 +60,34 @@ function isDefinition(sentence: string, thing: string): boolean {
   const lower = sentence.toLowerCase();
   const at = lower.indexOf(thing);
   if (thing === '' || at < 0 || at > 24) return false;
+  // What belongs to the thing is another thing: "the gate of the castle is".
+  if (/\bof (?:an? |the )?$/.test(lower.slice(0, at))) return false;
   const after = lower.slice(at + thing.length, at + thing.length + 80);
   // Part of a longer name (SEKISHO_DATA) is another thing.
   if (/^[\w-]/.test(after) && /\w$/.test(thing)) return false;
   return (
     /^[^.。]{0,40}?\b(?:is|are|was|were|means|refers to)\b/.test(after) ||
-    /^(?:[(（「『][^)）]{0,60}[)）」』])?[」』]?(?:とは|は|って)/.test(after) ||
+    /^\s?(?:[(（「『][^)）]{0,60}[)）」』])?[」』]?\s?(?:とは|は|って)/.test(after) ||
     // Lists of manuals: "lintian - a checker of packages".
     /^\s(?:[-–—=]|: )\s?\S/.test(after)
   );
+}
+
+/** True where the sentence does nothing but say what the thing is: "An X is a ...", 「X とは…」「X は…のことです」. */
+function defines(sentence: string, thing: string): boolean {
+  const lower = sentence.toLowerCase().replace(/^[*_`"'「『(（]*(?:(?:an?|the)\s+)?[*_`"'「『(（]*/, '');
+  if (!lower.startsWith(thing)) return false;
+  const after = lower.slice(thing.length).replace(/^[*_`"'」』)）]*\s*(?:[(（][^)）]{0,60}[)）])?\s*/, '');
+  return (
+    /^(?:(?:is|was) (?:an?|the|one|what|how|who|where|when)|(?:are|were)|means?|refers? to)\s/.test(after) ||
+    after.startsWith('とは') ||
+    /^は.*(?:こと|もの|である|です|だ)。?$/.test(after)
+  );
+}
+
+/** "To restore a backup, ...", 「復元するには、...」 */
+function isPurpose(sentence: string): boolean {
+  return /^to\s/i.test(sentence) || /^[^。、]{1,40}(?:に|ため)は?、/.test(sentence);
 }
 
 /** True where the sentence is about a case that nobody asked about: "With Postgres, ...". */
@@ -69,6 +96,10 @@ function isOtherCase(question: Question, sentence: string): boolean {
   const about = match?.[1] ?? match?.[2];
   if (about === undefined) return false;
   const asked = question.text.normalize('NFKC').toLowerCase();
+  if (isPurpose(sentence)) {
+    const words = about.toLowerCase().match(PURPOSE_WORD) ?? [];
+    if (words.length > 0 && words.every((word) => !asked.includes(word.slice(0, 5)))) return true;
+  }
   const names = about.match(/\p{Lu}[\p{L}\d]+|[\u30a1-\u30fc]{3,}/gu) ?? [];
   return names.some((name) => !asked.includes(name.toLowerCase()));
 }

@@ -13,6 +13,12 @@ const MOST_SENTENCES = 3;
 const MARGIN = 1.2;
 /** Share of common terms from which two sentences say the same. */
 const SAME = 0.6;
+/** From this likeness to the question on, the section under a heading is the answer, and nothing from elsewhere. */
+const ASKED_HEADING = 0.6;
+
+/** The sets have no headings: these two weights were chosen with the first half of the questions to the handbook. */
+const HEADING = 3;
+const HEADING_CONFIDENCE = 3;
 
 /**
  * Weights of the evidence for which of five passages' sentences holds the answer: a softmax regression on every second
@@ -25,6 +31,7 @@ const ORDERING: Partial<Evidence> = {
   after: 0.6,
   passage: 3.1,
   order: 0.5,
+  heading: HEADING,
   cue: 0.8,
   exact: 1.5,
   row: -1,
@@ -38,6 +45,7 @@ const ORDERING_LEXICAL: Partial<Evidence> = {
   after: 0.7,
   passage: 2.9,
   order: 1.2,
+  heading: HEADING,
   cue: 0.8,
   exact: 1.5,
   row: -1,
@@ -50,6 +58,7 @@ const CONFIDENCE: Partial<Evidence> = {
   after: 1.3,
   passage: 5.3,
   order: 0.9,
+  heading: HEADING_CONFIDENCE,
   rank: 1.7,
   dense: 4.2,
   passageDense: 1.9,
@@ -60,6 +69,7 @@ const CONFIDENCE_LEXICAL: Partial<Evidence> = {
   after: 2.8,
   passage: 6.1,
   order: 3.3,
+  heading: HEADING_CONFIDENCE,
   rank: 2.1,
 };
 const CONFIDENCE_BIAS = -8.6;
@@ -119,9 +129,11 @@ function choose(scored: readonly Scored[], scheme: Scheme): Candidate[] {
   const best = ranked[0];
   if (best === undefined || scheme.confidence(best.evidence) < LEAST_CONFIDENCE) return [];
   const chosen: Candidate[] = [];
+  const isAsked = best.evidence.heading >= ASKED_HEADING;
   for (const { candidate, evidence, score } of ranked) {
     if (chosen.length >= MOST_SENTENCES || score < best.score - MARGIN) break;
     if (scheme.confidence(evidence) < LEAST_CONFIDENCE) continue;
+    if (isAsked && !isSameSection(best.candidate, candidate)) continue;
     if (!chosen.some((other) => saysTheSame(other, candidate))) chosen.push(candidate);
   }
   return chosen;
@@ -133,7 +145,7 @@ function crossConfidence({ dense, passageDense, sentence }: Evidence): number {
 }
 
 function weigh(evidence: Evidence, weights: Partial<Evidence>): number {
-  const { sentence, before, after, passage, order, cue, exact, row, rank, dense, passageDense } = evidence;
+  const { sentence, before, after, passage, order, heading, cue, exact, row, rank, dense, passageDense } = evidence;
   const product = (value: number, weight: number | undefined): number => value * (weight ?? 0);
   return (
     product(sentence, weights.sentence) +
@@ -141,6 +153,7 @@ function weigh(evidence: Evidence, weights: Partial<Evidence>): number {
     product(after, weights.after) +
     product(passage, weights.passage) +
     product(order, weights.order) +
+    product(heading, weights.heading) +
     product(cue, weights.cue) +
     product(exact, weights.exact) +
     product(row, weights.row) +
@@ -152,6 +165,10 @@ function weigh(evidence: Evidence, weights: Partial<Evidence>): number {
 
 function isForeign(passage: Language, question: Language): boolean {
   return passage !== 'other' && question !== 'other' && passage !== question;
+}
+
+function isSameSection(a: Candidate, b: Candidate): boolean {
+  return a.passage === b.passage && a.section?.number === b.section?.number;
 }
 
 function saysTheSame(a: Candidate, b: Candidate): boolean {

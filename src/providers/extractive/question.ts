@@ -21,7 +21,7 @@ const LONGEST_QUESTION = 8_000;
 const KINDS: readonly (readonly [AnswerKind, RegExp])[] = [
   [
     'time',
-    /\b(?:when|what (?:year|date|day|month|century|decade|time)|which (?:year|date|month|century|decade)|in what year|how old)\b/i,
+    /^\s*when\b|\bwhen (?:is|are|was|were|did|does|do|will|can|has|had)\b|\b(?:what (?:year|date|day|month|century|decade|time)|which (?:year|date|month|century|decade)|in what year|how old)\b/i,
   ],
   ['time', /いつ|何(?:年|月|日|時|世紀|曜日|年代)|何歳/],
   [
@@ -51,7 +51,7 @@ const KINDS: readonly (readonly [AnswerKind, RegExp])[] = [
 const ENGLISH_ASKING =
   /\b(?:what|which|who|whom|whose|when|where|why|how (?:many|much|long|far|often|old|do|does|can|to)|how|did|does|do|please|tell me|explain|describe|mean|means|meaning)\b/gi;
 const JAPANESE_ASKING =
-  /何を(?:する|行う)(?:もの|[\u30a1-\u30fc]{2,8}|関数|命令|道具)|の?意味(?=は|を|$|[?？])|(?:について)?(?:教えて(?:下さい|ください)?|説明して(?:下さい|ください)?|述べよ|答えよ)|とは(?=何|なん|[?？。]|$)|(?:何|なん)(?:です|でしょう|だ|か|と|が|を|に|の)|何|誰|だれ|いつ|どこ|どれくらい|どのくらい|どれ|どの|どんな|どのような|どう|なぜ|いくつ|いくら|(?:でしょう|です|ます|ました|でした|だろう|のか|か)(?:[?？。]|$)/g;
+  /何を(?:する|行う)(?:もの|[\u30a1-\u30fc]{2,8}|関数|命令|道具)|の?意味(?=は|を|$|[?？])|(?:について)?(?:教えて(?:下さい|ください)?|説明して(?:下さい|ください)?|述べよ|答えよ)|とは(?=何|なん|ど|[?？。]|$)|には(?=[?？。]|$)|(?:何|なん)(?:です|でしょう|だ|か|と|が|を|に|の)|何|誰|だれ|いつ|どこ|どれくらい|どのくらい|どのような|どのように|どれ|どの|どんな|どういう|どう|なぜ|いくつ|いくら|(?:(?:でしょう|です|ます|ました|でした|だろう|の)?か|でしょう|です|ます|ました|でした|だろう)(?:[?？。]|$)/g;
 
 const EXACT =
   /(?<![\p{L}\d])(?:\/?(?:[\w.-]{1,64}\/){1,16}[\w.-]{0,64}\w|(?<=\s)--?[a-z][\w-]*|\d+(?:\.\d+)+|\d{2,}|\p{Script=Latin}+[-_.]?\d[\w.-]*|\w+_\w+)(?![\p{Script=Latin}\d])/giu;

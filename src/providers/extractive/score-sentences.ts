@@ -2,9 +2,10 @@ import type { StaticTextEncoder, TextAnalyser } from '../../ports/text-analyser.
 import type { PassageInput } from '../../spec/chat.ts';
 import { answerCue } from './answer-cues.ts';
 import type { Candidate } from './candidates.ts';
+import { headingMatches } from './heading-match.ts';
 import type { Question } from './question.ts';
 
-/** What speaks for a sentence; each between -1 and 1.5, most between 0 and 1. */
+/** What speaks for a sentence; each between -1 and 4, most between 0 and 1. */
 export interface Evidence {
   /** Share of the question's weight that the sentence repeats. */
   sentence: number;
@@ -15,8 +16,10 @@ export interface Evidence {
   passage: number;
   /** Share of neighbouring question terms that stand next to each other in the sentence too. */
   order: number;
+  /** How well the heading above it asks the question, fading from its first sentence on; 0 where there is no heading. */
+  heading: number;
   cue: number;
-  /** -1 where the sentence lacks a number or name with digits that is asked about, -0.5 where only its surroundings have it. */
+  /** -1 where the sentence lacks a number or name with digits that is asked about, -0.75 where only its surroundings have it. */
   exact: number;
   /** 1 for a row of a table. */
   row: number;
@@ -68,6 +71,7 @@ export function scoreSentences(
     const label = labelOf(candidates, index);
     return share((term) => saturated((candidate.termCounts.get(term) ?? 0) + (label?.termCounts.get(term) ?? 0)));
   });
+  const headings = headingMatches(deps.analyser, weights, candidates);
   const questionVector = deps.encoder?.encode(question.text);
   const passageDense = passages.map((passage) =>
     deps.encoder === undefined || questionVector === undefined
@@ -78,13 +82,17 @@ export function scoreSentences(
   return candidates.map((candidate, index) => {
     const neighbour = (offset: number): number =>
       candidates[index + offset]?.passage === candidate.passage ? (own[index + offset] ?? 0) : 0;
+    const cue = answerCue(question, candidate.text);
+    const heading = headings[index] ?? 0;
     const evidence: Evidence = {
       sentence: own[index] ?? 0,
-      before: neighbour(-1),
+      before: isHeading(candidates[index - 1]) ? 0 : neighbour(-1),
       after: neighbour(1),
       passage: passageShare[candidate.passage] ?? 0,
       order: orderOf(pairs, candidate),
-      cue: answerCue(question, candidate.text),
+      // A heading that names a thing does not make of each sentence under it what the thing is.
+      heading: question.kind === 'definition' && cue <= 0 ? heading / 2 : heading,
+      cue,
       exact: exactOf(question, { candidate, label: labelOf(candidates, index) }, passages),
       row: candidate.isRow ? 1 : 0,
       rank: 1 / (1 + candidate.passage),
@@ -104,6 +112,11 @@ function labelOf(candidates: readonly Candidate[], index: number): Candidate | u
   return before?.isLabel === true && before.passage === candidates[index]?.passage ? before : undefined;
 }
 
+/** What a heading says counts as the heading of its section. */
+function isHeading(candidate: Candidate | undefined): boolean {
+  return candidate?.isHeading === true;
+}
+
 function exactOf(
   { exact }: Question,
   { candidate, label }: { candidate: Candidate; label: Candidate | undefined },
@@ -115,7 +128,7 @@ function exactOf(
   const passage = passages[candidate.passage];
   if (passage === undefined) return -1;
   const around = passage.content.slice(Math.max(0, candidate.start - 200), candidate.end + 200);
-  return has(`${passage.title ?? ''}\n${around}`) ? -0.5 : -1;
+  return has(`${passage.title ?? ''}\n${around}`) ? -0.75 : -1;
 }
 
 /** Rarer terms among the candidates weigh more, as do longer ones: single characters say little. */

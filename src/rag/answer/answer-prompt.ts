@@ -18,7 +18,7 @@ export interface AnswerPrompt {
 }
 
 /** Changes whenever the same question and passages would be put otherwise; part of the key of kept answers. */
-export const PROMPT_VERSION = 2;
+export const PROMPT_VERSION = 3;
 
 const RULES = {
   en: `You answer questions from the numbered passages below and from nothing else.
@@ -72,6 +72,7 @@ export function answerPrompt(prompt: AnswerPrompt): ChatRequest {
     passages: passages.map((hit): PassageInput => ({
       id: hit.chunkId,
       ...(hit.title !== '' && { title: hit.title }),
+      ...(hit.headingPath.length > 0 && { headings: hit.headingPath }),
       content: hit.content,
     })),
   };
