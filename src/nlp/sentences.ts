@@ -7,6 +7,7 @@ const LONGEST_BRACKET = 400;
 const JAPANESE_END = new Set('。！？｡');
 const LATIN_END = new Set('.!?．');
 const CLOSERS = new Set('"\'”’)]}」』）］｝】〉》〕*_`');
+const SAME_AT_BOTH_ENDS = new Set('"\'*_`');
 const OPEN_TO_CLOSE = new Map([...'「『（【〈《〔'].map((open, i) => [open, '」』）】〉》〕'.charAt(i)]));
 const BRACKET_ENDS = new Set(OPEN_TO_CLOSE.values());
 /** `[1][2]` directly after a full stop cites a source for the sentence before it. */
@@ -75,7 +76,7 @@ function sentenceEnds(block: string): number[] {
     if (closeAt !== undefined) {
       at = closeAt + 1;
       if (JAPANESE_END.has(block.charAt(closeAt - 1)) && !CARRIES_ON.test(block.slice(at, at + 1))) {
-        at = afterClosers(block, at);
+        at = afterClosers(block, { from: ends.at(-1) ?? 0, at });
         ends.push(at);
       }
       continue;
@@ -83,7 +84,7 @@ function sentenceEnds(block: string): number[] {
     at++;
     if (!JAPANESE_END.has(character) && !LATIN_END.has(character)) continue;
     while (JAPANESE_END.has(block.charAt(at)) || LATIN_END.has(block.charAt(at))) at++;
-    const end = afterClosers(block, at);
+    const end = afterClosers(block, { from: ends.at(-1) ?? 0, at });
     if (endsSentence(block, at, end)) {
       at = end;
       ends.push(end);
@@ -125,11 +126,23 @@ function isFirstWord(block: string, at: number): boolean {
   return before === '' || LATIN_END.has(before.slice(-1)) || JAPANESE_END.has(before.slice(-1));
 }
 
-function afterClosers(block: string, from: number): number {
-  let at = from;
+/** Where a sentence that begins at `from` ends with the closers that stand at `at`, and with its citations. */
+function afterClosers(block: string, span: { from: number; at: number }): number {
+  let { at } = span;
   while (at < block.length && CLOSERS.has(block.charAt(at))) at++;
+  at = withoutOpener(block, { ...span, end: at });
   const markers = CITATION_MARKERS.exec(block.slice(at, at + 40))?.[0] ?? '';
   return at + markers.length;
+}
+
+/** Leaves the last closer to the next sentence where it looks the same at both ends and this sentence did not open it. */
+function withoutOpener(block: string, { from, at, end }: { from: number; at: number; end: number }): number {
+  if (end === at || end === block.length || isSpace(block.charCodeAt(end))) return end;
+  let first = end;
+  while (first > at && block.charAt(first - 1) === block.charAt(end - 1)) first--;
+  const mark = block.slice(first, end);
+  if (!SAME_AT_BOTH_ENDS.has(mark.charAt(0))) return end;
+  return (block.slice(Math.max(from, first - LONGEST_BRACKET), first).split(mark).length - 1) % 2 === 0 ? first : end;
 }
 
 /** Opening bracket -> its closing one, for pairs of Japanese brackets that are not too far apart. One pass. */

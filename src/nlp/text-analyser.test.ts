@@ -160,6 +160,15 @@ describe('sentences', () => {
     expect(texts('He said "Stop." Then he ran.')).toEqual(['He said "Stop."', 'Then he ran.']);
   });
 
+  test('a mark that looks the same at both ends belongs to the sentence that it opens', () => {
+    expect(texts('鍵は要りません。`npm ci`の後は、網も要りません。')).toEqual([
+      '鍵は要りません。',
+      '`npm ci`の後は、網も要りません。',
+    ]);
+    expect(texts('**鍵は要りません。**網も要りません。')).toEqual(['**鍵は要りません。**', '網も要りません。']);
+    expect(texts('He said "no." Then he left.')).toEqual(['He said "no."', 'Then he left.']);
+  });
+
   test('Japanese: a closing bracket belongs to its sentence, a quotation that is carried on does not end it', () => {
     expect(texts('「行くぞ。」と彼は言った。次です！？（例です。）最後。')).toEqual([
       '「行くぞ。」と彼は言った。',
