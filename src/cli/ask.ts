@@ -10,19 +10,26 @@ export async function askCommand(input: CommandInput): Promise<number> {
     terminal.warn('What is the question? sekisho ask "How do I create a key?"');
     return 2;
   }
+  const topK = options['top-k'] === undefined ? undefined : Number(options['top-k']);
+  if (topK !== undefined && !Number.isInteger(topK)) {
+    terminal.warn('--top-k is a number of passages, such as --top-k 8');
+    return 2;
+  }
   const answer = await withServer(input, (server) =>
     server.json('POST', '/v1/query', {
       query: question,
       collection: options.collection ?? 'handbook',
-      ...(options['top-k'] !== undefined && { top_k: Number(options['top-k']) }),
+      ...(topK !== undefined && { top_k: topK }),
     }),
   );
   terminal.print(stringAt(answer, 'answer') ?? '');
   const citations = arrayAt(answer, 'citations').filter(isJsonObject);
   if (citations.length > 0) terminal.print('');
   citations.forEach((citation, index) => {
+    const page = numberAt(citation, 'page');
+    const at = `${numberAt(citation, 'start')}–${numberAt(citation, 'end')}`;
     terminal.print(
-      `  [${index + 1}] ${stringAt(citation, 'document_id')} ${numberAt(citation, 'start')}–${numberAt(citation, 'end')}`,
+      `  [${index + 1}] ${stringAt(citation, 'document_id')} ${at}${page === undefined ? '' : `, page ${page}`}`,
     );
   });
   terminal.warn(`  ${(numberAt(answer, 'processing_time') ?? 0).toFixed(3)} s, ${stringAt(answer, 'model')}`);

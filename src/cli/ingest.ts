@@ -72,7 +72,8 @@ export async function ingestCommand(input: CommandInput): Promise<number> {
     `${collection}: ${totals.indexed} indexed, ${totals.unchanged} unchanged, ${failed.length} failed, ${totals.chunks} chunks in ${seconds.toFixed(1)} s`,
   );
   for (const line of failed.slice(0, 50)) terminal.warn(`  failed: ${line}`);
-  if (skipped.length > 0) terminal.warn(`  passed over: ${skipped.length} files that cannot be read`);
+  for (const { id, skipped: why } of skipped.slice(0, 20)) terminal.warn(`  passed over: ${id}: ${why}`);
+  if (skipped.length > 20) terminal.warn(`  passed over: ${skipped.length - 20} more`);
   return failed.length === 0 ? 0 : 1;
 }
 

@@ -1,5 +1,4 @@
 import { createSseFramer, parseSse } from '../lib/sse.ts';
-import { SekishoError } from '../spec/errors.ts';
 import { isJsonObject, objectAt, parseJson, stringAt, type JsonObject } from '../lib/json.ts';
 import type { Secret } from '../lib/secret.ts';
 
@@ -27,7 +26,12 @@ export function createServerClient({ url, key }: ServerAccess): ServerClient {
   async function answered(path: string, init: RequestInit): Promise<Response> {
     const headers = { ...init.headers, authorization: `Bearer ${key.reveal()}` };
     const response = await fetch(`${url}${path}`, { ...init, headers }).catch((cause: unknown) => {
-      throw new SekishoError('overloaded', { values: { problem: `no answer from ${url}` }, cause });
+      throw new Error(
+        `The server at ${url} does not answer any more. Work that it has accepted goes on at its next start.`,
+        {
+          cause,
+        },
+      );
     });
     if (response.ok) return response;
     const error = objectAt(objectOf(await response.text()), 'error');

@@ -24,12 +24,16 @@ export function visibleField(text: string): string {
 
 export function createTerminal(): Terminal {
   const watched = process.stderr.isTTY;
+  // Whoever reads the results may have read enough: `sekisho tasks list | head -1`.
+  process.stdout.on('error', (error) => {
+    if (!('code' in error && error.code === 'EPIPE')) throw error;
+  });
   return {
     print: (line) => void process.stdout.write(`${visible(line)}\n`),
     warn: (line) => void process.stderr.write(`${visible(line)}\n`),
     progress: (label, done, total) => {
       if (!watched) {
-        if (done === total) process.stderr.write(`${label}: ${done} of ${total}\n`);
+        if (done === total && total > 0) process.stderr.write(`${label}: ${done} of ${total}\n`);
         return;
       }
       const filled = total === 0 ? WIDTH : Math.round((done / total) * WIDTH);

@@ -59,9 +59,12 @@ describe('the command line', () => {
     writeFileSync(join(docs, 'gate.md'), '# The gate\n\nThe gate of Hakone closes at six in the evening.\n');
     writeFileSync(join(docs, '関所.txt'), '箱根の関所は朝六時に開きます。');
     writeFileSync(join(docs, 'broken.pdf'), 'this is no PDF');
+    writeFileSync(join(docs, 'nothing.txt'), '');
     const first = await sekisho(['ingest', docs, '--collection', 'gates']);
     expect(first).toMatchObject({ code: 1, out: expect.stringContaining('2 indexed') });
     expect(first.err).toContain('broken.pdf');
+    expect(first.err).toContain('passed over: nothing.txt: empty');
+    expect(first.err).not.toContain('0 of 0');
     rmSync(join(docs, 'broken.pdf'));
     expect(await sekisho(['ingest', docs, '--collection', 'gates'])).toMatchObject({
       code: 0,
@@ -93,6 +96,23 @@ describe('the command line', () => {
     expect((await sekisho(['tasks', 'retry', id])).code).toBe(1);
     expect((await sekisho(['tasks', 'cancel'])).code).toBe(2);
     expect((await sekisho(['tasks', 'dance'])).code).toBe(2);
+  });
+
+  test('whoever has read enough of the results closes the pipe', async () => {
+    const words = `"${process.execPath}" "${join(import.meta.dirname, '../../src/main.ts')}" collections list`;
+    const child = Bun.spawn(['sh', '-c', `(${words}; echo "code $?" >&2) | true`], {
+      env: { PATH: process.env['PATH'], HOME: folder, SEKISHO_DATA: join(folder, 'data'), SEKISHO_CONFIG: config },
+      stdout: 'pipe',
+      stderr: 'pipe',
+    });
+    expect(await new Response(child.stderr).text()).toBe('code 0\n');
+  });
+
+  test('a number of passages that is none is misuse', async () => {
+    expect(await sekisho(['ask', 'Why?', '--top-k', 'abc'])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--top-k is a number'),
+    });
   });
 
   test('config check and doctor say what is wrong and how to mend it', async () => {
