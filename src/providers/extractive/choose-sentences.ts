@@ -17,7 +17,7 @@ const SAME = 0.6;
 const ASKED_HEADING = 0.6;
 
 /** The sets have no headings: these two weights were chosen with the first half of the questions to the handbook. */
-const HEADING = 3;
+const HEADING = 4;
 const HEADING_CONFIDENCE = 3;
 
 /**

@@ -5,9 +5,12 @@ import type { Candidate } from './candidates.ts';
 import { headingMatches } from './heading-match.ts';
 import type { Question } from './question.ts';
 
+/** How much of what a heading says its sentences need not repeat. */
+const SAID_BY_HEADING = 0.7;
+
 /** What speaks for a sentence; each between -1 and 4, most between 0 and 1. */
 export interface Evidence {
-  /** Share of the question's weight that the sentence repeats. */
+  /** Share of the question's weight that the sentence repeats, or its heading for it. */
   sentence: number;
   /** The same for the sentence before, the one after, and the title: what pronouns point to. */
   before: number;
@@ -83,15 +86,16 @@ export function scoreSentences(
     const neighbour = (offset: number): number =>
       candidates[index + offset]?.passage === candidate.passage ? (own[index + offset] ?? 0) : 0;
     const cue = answerCue(question, candidate.text);
-    const heading = headings[index] ?? 0;
+    // A heading that names a thing does not make of each sentence under it what the thing is.
+    const isOfHeading = question.kind !== 'definition' || cue > 0 ? 1 : 0.5;
+    const { asks = 0, faded = 0 } = headings[index] ?? {};
     const evidence: Evidence = {
-      sentence: own[index] ?? 0,
+      sentence: Math.max(own[index] ?? 0, SAID_BY_HEADING * asks * isOfHeading),
       before: isHeading(candidates[index - 1]) ? 0 : neighbour(-1),
       after: neighbour(1),
       passage: passageShare[candidate.passage] ?? 0,
       order: orderOf(pairs, candidate),
-      // A heading that names a thing does not make of each sentence under it what the thing is.
-      heading: question.kind === 'definition' && cue <= 0 ? heading / 2 : heading,
+      heading: faded * isOfHeading,
       cue,
       exact: exactOf(question, { candidate, label: labelOf(candidates, index) }, passages),
       row: candidate.isRow ? 1 : 0,
