@@ -127,7 +127,12 @@ function perCaseOf(json: string): CaseMetrics[] {
   return (Array.isArray(rows) ? rows : []).flatMap((row): CaseMetrics[] => {
     if (!Array.isArray(row)) return [];
     const [id, ...figures] = row;
-    return [{ id: String(id), metrics: metricsOf((name) => Number(figures[RANKING_METRICS.indexOf(name)])) }];
+    return [
+      {
+        id: typeof id === 'string' ? id : '',
+        metrics: metricsOf((name) => Number(figures[RANKING_METRICS.indexOf(name)])),
+      },
+    ];
   });
 }
 

@@ -82,7 +82,10 @@ async function index(collection: string, documents: readonly { id: string; conte
 }
 
 const others = (count: number) =>
-  Array.from({ length: count }, (_, i) => ({ id: `other-${i}`, content: `The traveller number ${i} passed the gate.` }));
+  Array.from({ length: count }, (_, i) => ({
+    id: `other-${i}`,
+    content: `The traveller number ${i} passed the gate.`,
+  }));
 const ask = (collection: string, query: string) => send('POST', '/v1/query', { collection, query });
 
 /** Present at first, or its absence would say nothing; then gone from every file. */
@@ -103,62 +106,46 @@ async function expectGone(each: Marked, deletion: () => Promise<unknown>): Promi
   );
 }
 
-test(
-  'a deleted document leaves neither its words nor its vector in any file; what stays is found as before',
-  async () => {
-    const gone = marked('zanzibarquux');
-    // In the midst of others: a file that held it alone would go as a whole.
-    const documents = others(300);
-    await index('gate', [...documents.slice(0, 150), { id: 'gone', content: gone.text }, ...documents.slice(150)]);
-    await ask('gate', 'Who is the traveller zanzi?');
-    await expectGone(gone, () => send('DELETE', '/v1/collections/gate/documents/gone'));
-    const hits = await (await send('POST', '/v1/search', { collection: 'gate', query: 'traveller number 77' })).text();
-    expect(hits).toContain('traveller number 77 passed');
-    // What shared calls and commits with it is there still.
-    const kept = marked('number 77');
-    expect(traces({ ...kept, word: 'traveller number 77' }).word.length).toBeGreaterThan(0);
-  },
-  60_000,
-);
+test('a deleted document leaves neither its words nor its vector in any file; what stays is found as before', async () => {
+  const gone = marked('zanzibarquux');
+  // In the midst of others: a file that held it alone would go as a whole.
+  const documents = others(300);
+  await index('gate', [...documents.slice(0, 150), { id: 'gone', content: gone.text }, ...documents.slice(150)]);
+  await ask('gate', 'Who is the traveller zanzi?');
+  await expectGone(gone, () => send('DELETE', '/v1/collections/gate/documents/gone'));
+  const hits = await (await send('POST', '/v1/search', { collection: 'gate', query: 'traveller number 77' })).text();
+  expect(hits).toContain('traveller number 77 passed');
+  // What shared calls and commits with it is there still.
+  const kept = marked('number 77');
+  expect(traces({ ...kept, word: 'traveller number 77' }).word.length).toBeGreaterThan(0);
+}, 60_000);
 
-test(
-  'a document that was replaced before leaves nothing of either text',
-  async () => {
-    const [first, second] = [marked('quibbleone'), marked('quibbletwo')];
-    await index('gate', [{ id: 'changing', content: first.text }, ...others(20)]);
-    await index('gate', [{ id: 'changing', content: second.text }]);
-    await expectGone(second, () => send('DELETE', '/v1/collections/gate/documents/changing'));
-    expect(traces(first)).toEqual({ word: [], vector: [] });
-  },
-  60_000,
-);
+test('a document that was replaced before leaves nothing of either text', async () => {
+  const [first, second] = [marked('quibbleone'), marked('quibbletwo')];
+  await index('gate', [{ id: 'changing', content: first.text }, ...others(20)]);
+  await index('gate', [{ id: 'changing', content: second.text }]);
+  await expectGone(second, () => send('DELETE', '/v1/collections/gate/documents/changing'));
+  expect(traces(first)).toEqual({ word: [], vector: [] });
+}, 60_000);
 
-test(
-  'a deleted collection leaves nothing, nor do the indexes beside its live one',
-  async () => {
-    const gone = marked('wobblegate');
-    await index('tower', [{ id: 'gone', content: gone.text }, ...others(20)]);
-    const chunker = { kind: 'recursive', target_tokens: 20, max_tokens: 40 };
-    await send('PATCH', '/v1/collections/tower', { settings: { index: { chunker } } });
-    await eventually('the new index is live', async () => {
-      const shown = await (await send('GET', '/v1/collections/tower')).text();
-      return shown.includes('"version":2') && shown.includes('"state":"previous"');
-    });
-    await expectGone(gone, () => send('DELETE', '/v1/collections/tower'));
-  },
-  60_000,
-);
+test('a deleted collection leaves nothing, nor do the indexes beside its live one', async () => {
+  const gone = marked('wobblegate');
+  await index('tower', [{ id: 'gone', content: gone.text }, ...others(20)]);
+  const chunker = { kind: 'recursive', target_tokens: 20, max_tokens: 40 };
+  await send('PATCH', '/v1/collections/tower', { settings: { index: { chunker } } });
+  await eventually('the new index is live', async () => {
+    const shown = await (await send('GET', '/v1/collections/tower')).text();
+    return shown.includes('"version":2') && shown.includes('"state":"previous"');
+  });
+  await expectGone(gone, () => send('DELETE', '/v1/collections/tower'));
+}, 60_000);
 
-test(
-  'a deletion whose erasing was cut off by the end of the process is erased by the next',
-  async () => {
-    const gone = marked('interruptedxx');
-    await index('gate', [{ id: 'cut', content: gone.text }, ...others(20)]);
-    await expectGone(gone, async () => {
-      await send('DELETE', '/v1/collections/gate/documents/cut');
-      await server.stop();
-      server = await start();
-    });
-  },
-  60_000,
-);
+test('a deletion whose erasing was cut off by the end of the process is erased by the next', async () => {
+  const gone = marked('interruptedxx');
+  await index('gate', [{ id: 'cut', content: gone.text }, ...others(20)]);
+  await expectGone(gone, async () => {
+    await send('DELETE', '/v1/collections/gate/documents/cut');
+    await server.stop();
+    server = await start();
+  });
+}, 60_000);

@@ -96,7 +96,8 @@ test(
       `${String(source['id'])}/part${number % 7}/post-${number}.md`,
       textOf(number, round),
     ]);
-    expect(documents.map(({ id, text }) => [id, text]).sort()).toEqual(wanted.sort());
+    const byId = (a: readonly string[], b: readonly string[]): number => ((a[0] ?? '') < (b[0] ?? '') ? -1 : 1);
+    expect(documents.map(({ id, text }) => [id, text]).sort(byId)).toEqual(wanted.sort(byId));
     const noted = database.query<{ n: number }, []>('SELECT COUNT(*) AS n FROM source_documents').get();
     expect(noted?.n).toBe(rounds.size);
     database.close();

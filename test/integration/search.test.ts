@@ -61,8 +61,8 @@ describe('POST /v1/search', () => {
     expect(several.json['explain']).toMatchObject({ queries: [{ weight: 1 }, { text: '港の門' }, { weight: 0.5 }] });
     expect(
       hitsOf(several)
-        .map((hit) => hit['document_id'])
-        .sort(),
+        .map((hit) => String(hit['document_id']))
+        .toSorted(),
     ).toEqual(['gate', 'mon']);
   });
 

@@ -42,7 +42,9 @@ export function startS3Server({ bucket, pageSize = 2 }: { bucket: string; pageSi
       const etag = createHash('md5').update(body).digest('hex');
       return `<Contents><Key>${encodeURIComponent(key).replaceAll('%20', '+')}</Key><LastModified>${modified}</LastModified><ETag>&quot;${etag}&quot;</ETag><Size>${Buffer.byteLength(body)}</Size></Contents>`;
     });
-    const next = isLast ? '' : `<NextContinuationToken>${Buffer.from(page.at(-1) ?? '').toString('base64')}</NextContinuationToken>`;
+    const next = isLast
+      ? ''
+      : `<NextContinuationToken>${Buffer.from(page.at(-1) ?? '').toString('base64')}</NextContinuationToken>`;
     return `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><EncodingType>url</EncodingType><IsTruncated>${!isLast}</IsTruncated>${next}${contents.join('')}</ListBucketResult>`;
   }
 

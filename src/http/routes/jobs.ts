@@ -2,7 +2,6 @@ import { Hono } from 'hono';
 import { requireAdmin } from '../../access/permissions.ts';
 import type { BackgroundWork } from '../../jobs/background-work.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { JsonObject } from '../../lib/json.ts';
 import type { Sleep } from '../../lib/sleep.ts';
 import { rightsKey } from '../../rag/access.ts';
 import { SekishoError } from '../../spec/errors.ts';
@@ -66,7 +65,7 @@ export function jobRoutes({ work, clock, sleep }: JobRouteDeps): Hono<HttpEnv> {
         ...(request.top_k !== undefined && { topK: request.top_k }),
         history: request.history,
         explain: request.explain,
-        ...(request.filters !== undefined && { filters: request.filters as JsonObject }),
+        ...(request.filters !== undefined && { filters: request.filters }),
         ...priorityOf(principal, request.priority),
       });
       return accepted(context, job);

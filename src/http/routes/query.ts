@@ -1,6 +1,5 @@
 import { Hono } from 'hono';
 import { formatSse } from '../../lib/format-sse.ts';
-import type { JsonObject } from '../../lib/json.ts';
 import type { AnswerEvent, AnswerQuestion, Question, QuestionAnswer } from '../../rag/answer-question.ts';
 import { pageOf, shownMetadata } from '../../rag/pages.ts';
 import type { Verification } from '../../rag/answer/write-answer.ts';
@@ -43,7 +42,7 @@ export function queryRoutes({ answerQuestion }: QueryRouteDeps): Hono<HttpEnv> {
       ...(request.rerank !== undefined && { rerank: request.rerank }),
       signal,
       stream: request.stream,
-      ...(request.filters !== undefined && { filters: request.filters as JsonObject }),
+      ...(request.filters !== undefined && { filters: request.filters }),
     };
     const events = answerQuestion(question);
     if (request.stream) {

@@ -2,7 +2,6 @@ import { Hono } from 'hono';
 import type { z } from 'zod';
 import { mayUseRoute } from '../../access/permissions.ts';
 import type { Clock } from '../../lib/clock.ts';
-import type { JsonObject } from '../../lib/json.ts';
 import { pageOf, shownMetadata } from '../../rag/pages.ts';
 import type { Retrieve, RetrieveRequest } from '../../rag/retrieve/retrieve.ts';
 import type { ExplainAbsence } from '../../rag/retrieve/why-not.ts';
@@ -81,7 +80,7 @@ function requestOf(context: HttpContext, fields: SearchFields): RetrieveRequest 
     ...(queries && { queries: queries.map(({ text, weight = 1 }) => ({ text, weight })) }),
     ...(hyde !== undefined && { hyde }),
     ...(topK !== undefined && { topK }),
-    ...(filters !== undefined && { filters: filters as JsonObject }),
+    ...(filters !== undefined && { filters: filters }),
     ...(mode !== undefined && { mode }),
     ...(rerank !== undefined && { rerank }),
   };

@@ -291,6 +291,73 @@ describe('answers', () => {
   });
 });
 
+describe('headings', () => {
+  const storm = 'To leave the castle in a storm, open the gate of the castle with the spare key of the gate.';
+  const wheel = 'Turn the wheel twice.';
+
+  test('the section whose heading asks the question answers it, and nothing from elsewhere', async () => {
+    const content = `# Castle\n\n## How do I open the gate?\n\n${wheel}\n\n## How do I paint the gate?\n\nUse red for the gate.`;
+    const result = await ask('How do I open the gate?', [
+      { id: 'storm', content: storm },
+      { id: 'gate', title: 'Castle', content },
+    ]);
+    expect(textOf(result)).toBe(wheel);
+  });
+
+  test('Japanese: the same', async () => {
+    const content = '# 城\n\n## 城門を開けるには\n\n車輪を二回転。\n\n## 城門を塗るには\n\n城門には赤色。';
+    const result = await ask('城門を開けるには？', [
+      { id: 'storm', content: '嵐の日は合鍵で城門を開ける。' },
+      { id: 'gate', title: '城', content },
+    ]);
+    expect(textOf(result)).toBe('車輪を二回転。');
+  });
+
+  test('the heading of a passage that begins below it counts, too', async () => {
+    const below = { id: 'gate', title: 'Castle', content: wheel };
+    const passages = [{ id: 'storm', content: storm }, below];
+    expect(textOf(await ask('How do I open the gate?', passages))).not.toContain(wheel);
+    const headed = [
+      { id: 'storm', content: storm },
+      { ...below, headings: ['Castle', 'How do I open the gate?'] },
+    ];
+    expect(textOf(await ask('How do I open the gate?', headed))).toBe(wheel);
+  });
+
+  test.each([
+    ['What is a gate?', 'The warden of the gate is old.', 'A gate is the door of a castle.'],
+    ['What is a gate?', 'There is one gate, the gate to the north, and it is old.', 'A gate is the door of a castle.'],
+    [
+      '城門とは何ですか？',
+      '城門は北側の城門と南側の城門が古く、修理する。',
+      '城門（正門）とは、城の出入口のことです。',
+    ],
+  ])('%s is answered by what it is', async (question, other, definition) => {
+    const result = await ask(question, [
+      { id: 'other', content: `# Castle\n\n${other}` },
+      { id: 'words', content: definition },
+    ]);
+    expect(result.citations?.[0]?.sentence).toBe(definition);
+  });
+
+  test.each([
+    ['How do I open the gate?', 'To celebrate victory, open the gate.', 'The gate opens: open it with a key.'],
+    ['城門を開けるには？', '祝祭を催すには、城門を開けるように門番に頼みます。', '城門は鍵で開ける。'],
+  ])('%s is not answered by what it is done for', async (question, purpose, answer) => {
+    const result = await ask(question, [
+      { id: 'purpose', content: purpose },
+      { id: 'gate', content: answer },
+    ]);
+    expect(result.citations?.[0]?.sentence).toBe(answer);
+  });
+
+  test('a question about a case is not one about a time', async () => {
+    const content = 'When the gate falls, all trains stop. The gate of the castle falls since 1743.';
+    const result = await ask('What happens when the gate falls?', [{ id: 'gate', content }]);
+    expect(result.citations?.[0]?.sentence).toBe('When the gate falls, all trains stop.');
+  });
+});
+
 describe('abstains', () => {
   test('in the language of the question, where the passages do not answer', async () => {
     const english = await ask('Which medicine helps against headache?', [TOWER, BRIDGE, CASTLE]);

@@ -56,7 +56,9 @@ export function readLocalModel(name: string, folder: string): LocalModel | undef
   const onnx = join(folder, file);
   const { size, mtimeMs } = statSync(onnx);
   const tokenizer = jsonIn(folder, 'tokenizer_config.json') ?? {};
-  const reranks = arrayAt(config, 'architectures').some((each) => String(each).includes('ForSequenceClassification'));
+  const reranks = arrayAt(config, 'architectures').some(
+    (each) => typeof each === 'string' && each.includes('ForSequenceClassification'),
+  );
   return {
     name,
     folder,
