@@ -63,7 +63,9 @@ export function scoreSentences(
   };
   const pairs = neighbours(sequence);
 
-  const titleTerms = passages.map((passage) => new Set(deps.analyser.terms(passage.title ?? '')));
+  const titleTerms = passages.map(
+    (passage) => new Set(deps.analyser.terms([passage.title ?? '', ...(passage.headings ?? [])].join('\n'))),
+  );
   const passageTerms = titleTerms.map((terms) => new Set(terms));
   for (const candidate of candidates) {
     const terms = passageTerms[candidate.passage];
