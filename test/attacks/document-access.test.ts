@@ -151,6 +151,17 @@ describe('what is found', () => {
       expect(told.status).toBe(400);
     },
   );
+
+  test('is not widened by a condition or a right that is misspelt: it is refused, not passed over', async () => {
+    const misspelt = { filter: { team: 'sales' }, As: { groups: [] }, acting_as: { groups: [] } };
+    for (const [field, value] of Object.entries(misspelt)) {
+      for (const path of ['/v1/query', '/v1/search', '/v1/query_async', '/v1/search/why-not']) {
+        const more = path.endsWith('why-not') ? { document_id: 'hr' } : {};
+        const told = await ask('admin', 'POST', path, { body: { ...SEARCH, ...more, [field]: value } });
+        expect([path, field, told.status]).toEqual([path, field, 400]);
+      }
+    }
+  });
 });
 
 describe('whoever acts for somebody', () => {

@@ -6,7 +6,7 @@ import { actingAsSchema } from './keys.ts';
  * The bodies and events of `POST /v1/query`, shared by the server, its OpenAPI and the console.
  * Every `start` and `end` counts UTF-16 code units of the stored document's text.
  */
-export const queryRequestSchema = z.object({
+export const queryRequestSchema = z.strictObject({
   query: z.string().min(1).max(20_000),
   collection: z.string().min(1).max(200),
   /** As many as the collection hands on, where absent. */
